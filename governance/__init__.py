@@ -1,0 +1,1 @@
+"""How the platform runs: settings, the floor every app stands on, and the composition on top."""

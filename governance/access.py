@@ -1,0 +1,78 @@
+"""Who may do what: the roles, what a signed-in person may reach, and the two questions every view asks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.db import models
+from django.http import Http404, HttpRequest
+
+from governance.tenancy import Scope
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class Role(IntEnum):
+    """What a person may do in one tenant. A higher role includes the lower ones."""
+
+    READER = 1  # sees
+    OPERATOR = 2  # runs syncs
+    ADMIN = 3  # people and settings of the tenant
+
+    @property
+    def word(self) -> str:
+        """The role as the database and people write it."""
+        return self.name.lower()
+
+    @classmethod
+    def from_word(cls, word: str) -> "Role":
+        """The role of a word; KeyError for any other word, never a default."""
+        return cls[word.upper()]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one person may reach now: built once per request from the memberships, never from the request itself."""
+
+    scope: Scope
+    roles: Mapping[UUID, Role] = field(default_factory=dict)
+    everywhere: Role | None = None  # platform auditors (reader) and platform admins (admin)
+
+    def role_in(self, tenant_id: UUID) -> Role | None:
+        """The person's role in a tenant; None for a stranger."""
+        roles = [role for role in (self.everywhere, self.roles.get(tenant_id)) if role is not None]
+        return max(roles, default=None)
+
+    def may(self, role: Role, tenant_id: UUID) -> bool:
+        """True when the person has at least `role` in the tenant."""
+        held = self.role_in(tenant_id)
+        return held is not None and held >= role
+
+
+NO_ACCESS = Access(Scope.nothing())
+
+
+def access_of(request: HttpRequest) -> Access:
+    """What the person behind this request may reach. Set by `tenants.middleware.ScopeMiddleware`."""
+    access: Access = getattr(request, "access", NO_ACCESS)
+    return access
+
+
+def require_role(request: HttpRequest, role: Role, tenant_id: UUID) -> None:
+    """Let pass whoever has the role; 404 for a stranger (as if there were no such tenant), 403 for a lesser role."""
+    access = access_of(request)
+    if access.role_in(tenant_id) is None:
+        raise Http404
+    if not access.may(role, tenant_id):
+        raise PermissionDenied(f"This needs the role {role.word} in this tenant.")
+
+
+def get_visible_or_404(rows: "models.QuerySet[Row]", key: Any) -> Row:
+    """The row with this primary key if it is in scope. Foreign, missing and malformed keys are the same 404."""
+    try:
+        return rows.get(pk=UUID(str(key)))
+    except (ObjectDoesNotExist, ValueError) as error:
+        raise Http404 from error

@@ -1,0 +1,113 @@
+"""The control surface under /_simulator/: the truth to compare with, faults, the day, the request log, the quota.
+
+It asks for no token and is therefore served to loopback addresses only.
+"""
+
+from collections import Counter
+from typing import Any
+
+from governance.azure.simulator.exchange import Refusal, Request, Response, json_response
+from governance.azure.simulator.faults import Fault, Faults
+from governance.azure.simulator.quota import Quota
+from governance.azure.simulator.request_log import RequestLog
+from governance.azure.simulator.world import Tenant, World
+
+PREFIX = "/_simulator/"
+
+
+class Control:
+    def __init__(self, world: World, faults: Faults, quota: Quota, log: RequestLog) -> None:
+        self._world = world
+        self._faults = faults
+        self._quota = quota
+        self._log = log
+
+    def answer(self, request: Request) -> Response:
+        topic, _, rest = request.path.removeprefix(PREFIX).partition("/")
+        actions = {
+            ("GET", "health"): self._health,
+            ("GET", "faults"): self._list_faults,
+            ("POST", "faults"): self._add_faults,
+            ("DELETE", "faults"): self._clear_faults,
+            ("POST", "clock"): self._move_clock,
+            ("GET", "requests"): self._requests,
+            ("DELETE", "requests"): self._forget_requests,
+            ("POST", "quota"): self._set_quota,
+        }
+        if (request.method, topic) == ("GET", "truth"):
+            return json_response(self._truth(rest) if rest else self._tenants())
+        action = actions.get((request.method, topic))
+        if action is None or rest:
+            raise Refusal(404, "NotFound", f"Nothing answers {request.method} {request.shown_path}.")
+        return json_response(action(request))
+
+    def _health(self, _request: Request) -> Any:
+        return {"status": "ok", "day": self._world.day}
+
+    def _tenants(self) -> Any:
+        return {"day": self._world.day, "tenants": [self._summary(tenant) for tenant in self._world.tenants]}
+
+    def _summary(self, tenant: Tenant) -> Any:
+        truth = self._world.truth(tenant.name)
+        return {
+            "name": tenant.name,
+            "tenantId": tenant.tenant_id,
+            "clientId": tenant.client_id,
+            "subscriptionIds": tenant.subscription_ids,
+            "day": truth.day,
+            "counts": {
+                "subscriptions": len(truth.subscriptions),
+                "resourceGroups": len(truth.resource_groups),
+                "resources": len(truth.resources),
+                "orphans": sum(row.orphan_reason is not None for row in truth.resources),
+            },
+        }
+
+    def _truth(self, name: str) -> Any:
+        try:
+            return self._world.truth(name)
+        except KeyError as error:
+            raise Refusal(404, "NotFound", f"There is no tenant '{name}' in this world.") from error
+
+    def _list_faults(self, _request: Request) -> Any:
+        return {"faults": self._faults.report()}
+
+    def _add_faults(self, request: Request) -> Any:
+        """One fault, or several under ``faults``."""
+        body = request.json()
+        for fields in body.get("faults", [body]):
+            try:
+                self._faults.add(Fault(**fields))
+            except (TypeError, ValueError) as error:
+                raise Refusal(400, "InvalidFault", str(error)) from error
+        return self._list_faults(request)
+
+    def _clear_faults(self, request: Request) -> Any:
+        self._faults.clear()
+        return self._list_faults(request)
+
+    def _move_clock(self, request: Request) -> Any:
+        """``{"advance_days": n}`` from today, or ``{"day": n}``."""
+        body = request.json()
+        days = body.get("day", body.get("advance_days"))
+        if isinstance(days, bool) or not isinstance(days, int):
+            raise Refusal(400, "InvalidClock", "Say advance_days or day, a whole number.")
+        try:
+            self._world.set_day(days if "day" in body else self._world.day + days)
+        except ValueError as error:
+            raise Refusal(400, "InvalidClock", str(error)) from error
+        return self._health(request)
+
+    def _requests(self, _request: Request) -> Any:
+        seen = self._log.all()
+        counts = Counter(f"{method} {path}" for method, path in seen)
+        rows = [{"method": method, "path": path} for method, path in seen]
+        return {"total": len(seen), "counts": dict(counts.most_common()), "requests": rows}
+
+    def _forget_requests(self, request: Request) -> Any:
+        self._log.clear()
+        return self._requests(request)
+
+    def _set_quota(self, request: Request) -> Any:
+        self._quota.enforce(is_enforced=bool(request.json().get("enforce")))
+        return {"enforce": self._quota.is_enforced}

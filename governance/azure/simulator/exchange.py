@@ -1,0 +1,102 @@
+"""One HTTP exchange: the request as the routes read it, the response as they write it, the refusal in Azure's words."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+JSON_TYPE = "application/json; charset=utf-8"
+LARGEST_BODY_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Request:
+    """``path`` in lower case, since Azure's paths have none; query names in lower case too."""
+
+    method: str
+    path: str
+    shown_path: str
+    raw_query: str
+    host: str
+    authorization: str
+    body: bytes
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in parse_qsl(self.raw_query, keep_blank_values=True)}
+
+    @property
+    def origin(self) -> str:
+        return f"https://{self.host}"
+
+    @property
+    def text(self) -> str:
+        """What ``query_contains`` of a fault searches: the query string and the body."""
+        return f"{self.raw_query}\n{self.body.decode('utf-8', 'replace')}"
+
+    def json(self) -> dict[str, Any]:
+        try:
+            found = orjson.loads(self.body or b"{}")
+        except orjson.JSONDecodeError as error:
+            raise Refusal(400, "InvalidRequestContent", f"The request content was invalid: {error}") from error
+        if not isinstance(found, dict):
+            raise Refusal(400, "InvalidRequestContent", "The request content must be a JSON object.")
+        return found
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, Any]) -> "Request":
+        length = min(int(environ.get("CONTENT_LENGTH") or 0), LARGEST_BODY_BYTES)
+        path = environ.get("PATH_INFO", "/").encode("latin-1").decode("utf-8", "replace")
+        return cls(
+            method=environ["REQUEST_METHOD"],
+            path=path.lower().rstrip("/") or "/",
+            shown_path=path,
+            raw_query=environ.get("QUERY_STRING", ""),
+            host=environ.get("HTTP_HOST", "127.0.0.1"),
+            authorization=environ.get("HTTP_AUTHORIZATION", ""),
+            body=environ["wsgi.input"].read(length) if length else b"",
+        )
+
+
+@dataclass(frozen=True)
+class Response:
+    """``is_broken_off`` sends the headers and half of the body, then closes the connection."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = JSON_TYPE
+    is_broken_off: bool = False
+
+    @property
+    def status_line(self) -> str:
+        return f"{self.status} {HTTPStatus(self.status).phrase}"
+
+
+class Refusal(Exception):  # noqa: N818 - the field's word: a refused request
+    """An answer other than success, in the error shape of Resource Manager."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        details: list[dict[str, str]] | None = None,
+    ) -> None:
+        super().__init__(message)
+        error: dict[str, Any] = {"code": code, "message": message}
+        if details:
+            error["details"] = details
+        self.response = json_response({"error": error}, status=status, headers=headers)
+
+
+def json_response(payload: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    request_id = str(uuid.uuid4())
+    common = {"x-ms-request-id": request_id, "x-ms-correlation-request-id": request_id, "Cache-Control": "no-cache"}
+    return Response(status, orjson.dumps(payload), {**common, **(headers or {})})

@@ -1,0 +1,123 @@
+"""Faults that are injected on request: each names which calls it hits, how often, and what goes wrong."""
+
+import re
+import threading
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from governance.azure.simulator.exchange import Request
+
+INSTEAD_OF_ANSWER = frozenset({"throttle", "forbidden", "server_error", "not_json", "unauthorized"})
+DAMAGED_ANSWER = frozenset({"reset", "half_page"})
+SLOW = frozenset({"slow"})
+PAGE = frozenset(
+    {
+        "repeated_token",
+        "empty_page",
+        "foreign_next_link",
+        "bad_row",
+        "lost_rows",
+        "truncated_without_token",
+    }
+)
+SIGHT = frozenset({"missing_subscription"})
+KINDS = INSTEAD_OF_ANSWER | DAMAGED_ANSWER | SLOW | PAGE | SIGHT
+BAD_ROWS = ("missing_id", "null_name", "wrong_type", "oversized_name", "nul_character")
+SERVER_ERRORS = (500, 502, 503, 504)
+
+
+@dataclass
+class Fault:
+    """``path`` is a regular expression searched in the path, letter case ignored; none set hits every call.
+
+    ``times`` limits how often it fires (``None``: always); ``after`` lets that many matching calls pass first.
+    Page faults count pages only, and leave summaries alone unless ``query_contains`` speaks of ``summarize``.
+    """
+
+    kind: str
+    method: str | None = None
+    path: str | None = None
+    query_contains: str | None = None
+    times: int | None = None
+    after: int = 0
+    retry_after: int | str | None = None  # seconds, or "http-date"; throttle and server_error
+    status: int = 503
+    body: str | None = None
+    seconds: float = 0.0
+    how: str = "missing_id"
+    row: int = 0
+    rows: int = 1
+    subscription: str | None = None
+    seen: int = field(default=0, init=False)
+    fired: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"Unknown fault {self.kind!r}; known are {', '.join(sorted(KINDS))}.")
+        if self.how not in BAD_ROWS:
+            raise ValueError(f"Unknown bad row {self.how!r}; known are {', '.join(BAD_ROWS)}.")
+        if self.kind == "server_error" and self.status not in SERVER_ERRORS:
+            raise ValueError("A server error has status 500, 502, 503 or 504.")
+        if self.kind == "missing_subscription" and not self.subscription:
+            raise ValueError("Say which subscription is missing.")
+        if isinstance(self.retry_after, str) and self.retry_after != "http-date":
+            raise ValueError('retry_after is a number of seconds or "http-date".')
+        try:
+            re.compile(self.path or "")
+        except re.error as error:
+            raise ValueError(f"path is not a regular expression: {error}") from error
+
+    def matches(self, request: Request) -> bool:
+        if self.method and self.method.upper() != request.method:
+            return False
+        if self.path and not re.search(self.path, request.shown_path, re.IGNORECASE):
+            return False
+        return not self.query_contains or self.query_contains.lower() in request.text.lower()
+
+    @property
+    def speaks_of_summaries(self) -> bool:
+        return "summarize" in (self.query_contains or "").lower()
+
+    def counts_in(self) -> bool:
+        """Counts one matching call; says whether the fault fires on it."""
+        self.seen += 1
+        if self.seen <= self.after or (self.times is not None and self.fired >= self.times):
+            return False
+        self.fired += 1
+        return True
+
+
+class Faults:
+    """Thread-safe list of the faults in force, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._all: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(self, fault: Fault) -> Fault:
+        with self._lock:
+            self._all.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        with self._lock:
+            self._all.clear()
+
+    def report(self) -> list[dict[str, Any]]:
+        """Every fault with how many calls it has ``seen`` and how often it has ``fired``."""
+        with self._lock:
+            return [asdict(fault) for fault in self._all]
+
+    def claim_first(self, kinds: Collection[str], request: Request) -> Fault | None:
+        """The first fault that fires; those behind it do not count this call."""
+        with self._lock:
+            return next((fault for fault in self._matching(kinds, request) if fault.counts_in()), None)
+
+    def claim_all(self, kinds: Collection[str], request: Request, *, is_summary: bool = False) -> list[Fault]:
+        with self._lock:
+            found = self._matching(kinds, request)
+            return [fault for fault in found if (not is_summary or fault.speaks_of_summaries) and fault.counts_in()]
+
+    def _matching(self, kinds: Collection[str], request: Request) -> Iterable[Fault]:
+        return (fault for fault in self._all if fault.kind in kinds and fault.matches(request))

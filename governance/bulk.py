@@ -1,0 +1,195 @@
+"""Set-based writes, one way per engine. The only module allowed to differ by engine.
+
+Rows are tuples in the order of `columns` (model field names; the tenant first). Values are Python values, but for JSON
+columns, which take JSON text. Every call happens inside the caller's transaction and within a scope that holds the
+rows' tenant.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, models, transaction
+from django.db.backends.utils import CursorWrapper
+
+from governance.keys import new_id
+from governance.tenancy import require_in_scope
+
+Rows = Sequence[tuple[Any, ...]]
+IDS_PER_STATEMENT = 1000  # SQL Server takes 2,100 parameters a statement
+
+
+def insert(model: type[models.Model], columns: Sequence[str], rows: Rows) -> None:
+    """Insert rows, all or none."""
+    _write(model, columns, rows, key=(), update=())
+
+
+def upsert(
+    model: type[models.Model], columns: Sequence[str], rows: Rows, *, key: Sequence[str], update: Sequence[str]
+) -> None:
+    """Insert rows; where one with the same `key` (a unique constraint) exists, set its `update` columns instead."""
+    _write(model, columns, rows, key=key, update=update)
+
+
+def in_batches(ids: Iterable[Any]) -> Iterable[list[Any]]:
+    """Ids in parts that fit an IN list on every engine."""
+    batch: list[Any] = []
+    for one in ids:
+        batch.append(one)
+        if len(batch) == IDS_PER_STATEMENT:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def pages_by_key(rows: "models.QuerySet[Any]", *columns: str, size: int = 5000) -> Iterator[list[tuple[Any, ...]]]:
+    """The columns of many rows, in pages by primary key: flat memory on every engine (SQL Server buffers a cursor)."""
+    last = None
+    while True:
+        page = rows.order_by("pk") if last is None else rows.filter(pk__gt=last).order_by("pk")
+        values = list(page.values_list("pk", *columns)[:size])
+        if values:
+            yield [row[1:] for row in values]
+        if len(values) < size:
+            return
+        last = values[-1][0]
+
+
+def _write(
+    model: type[models.Model], columns: Sequence[str], rows: Rows, *, key: Sequence[str], update: Sequence[str]
+) -> None:
+    if not rows:
+        return
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("Bulk writes belong into the caller's transaction.")
+    if columns[0] != "tenant":
+        raise ValueError("The tenant is the first column of every bulk write.")
+    require_in_scope({row[0] for row in rows})
+    fields = [model._meta.get_field(name) for name in columns]
+    write = {"sqlite": _write_sqlite, "postgresql": _write_postgresql, "microsoft": _write_sql_server}[
+        connection.vendor
+    ]
+    with connection.cursor() as cursor:
+        write(cursor, model._meta.db_table, fields, rows, key, update)
+
+
+def _names(fields: Sequence[Any]) -> list[str]:
+    return [connection.ops.quote_name(field.column) for field in fields]
+
+
+def _columns_of(fields: Sequence[Any], names: Sequence[str]) -> list[str]:
+    return [connection.ops.quote_name(field.column) for field in fields if field.name in names]
+
+
+def _conflict_clause(fields: Sequence[Any], key: Sequence[str], update: Sequence[str]) -> str:
+    if not key:
+        return ""
+    sets = ", ".join(f"{column} = excluded.{column}" for column in _columns_of(fields, update))
+    return f" ON CONFLICT ({', '.join(_columns_of(fields, key))}) DO UPDATE SET {sets}"
+
+
+# --- SQLite: executemany ---
+
+
+def _write_sqlite(
+    cursor: CursorWrapper, table: str, fields: Sequence[Any], rows: Rows, key: Sequence[str], update: Sequence[str]
+) -> None:
+    names = _names(fields)
+    marks = ", ".join(["%s"] * len(names))
+    sql = f"INSERT INTO {connection.ops.quote_name(table)} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608
+    converters = [_sqlite_converter(field) for field in fields]
+    cursor.executemany(
+        sql + _conflict_clause(fields, key, update),
+        [
+            tuple(convert(value) if convert else value for convert, value in zip(converters, row, strict=True))
+            for row in rows
+        ],
+    )
+
+
+def _sqlite_converter(field: Any) -> Callable[[Any], Any] | None:
+    """How a value of this column is written on SQLite; None when as it is (text, numbers, JSON text)."""
+    kind = field.target_field.get_internal_type() if field.is_relation else field.get_internal_type()
+    if kind == "UUIDField":
+        return lambda value: value.hex if value is not None else None
+    if kind in {"DateTimeField", "DateField"}:
+        return lambda value: field.get_db_prep_value(value, connection)
+    return None
+
+
+# --- PostgreSQL: COPY into a temporary table, then INSERT ... SELECT (COPY into a table with policies is refused) ---
+
+
+def _write_postgresql(
+    cursor: CursorWrapper, table: str, fields: Sequence[Any], rows: Rows, key: Sequence[str], update: Sequence[str]
+) -> None:
+    names = ", ".join(_names(fields))
+    staging = connection.ops.quote_name(f"staging_{new_id().hex[-12:]}")
+    target = connection.ops.quote_name(table)
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {staging} ON COMMIT DROP AS SELECT {names} FROM {target} WITH NO DATA"  # noqa: S608
+    )
+    with cursor.cursor.copy(f"COPY {staging} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+    cursor.execute(
+        f"INSERT INTO {target} ({names}) SELECT {names} FROM {staging}" + _conflict_clause(fields, key, update)  # noqa: S608
+    )
+    cursor.execute(f"DROP TABLE {staging}")
+
+
+# --- SQL Server: one OPENJSON parameter ---
+
+
+def _write_sql_server(
+    cursor: CursorWrapper, table: str, fields: Sequence[Any], rows: Rows, key: Sequence[str], update: Sequence[str]
+) -> None:
+    places = [f"c{place}" for place in range(len(fields))]
+    document = json.dumps([dict(zip(places, map(_json_value, row), strict=True)) for row in rows])
+    for statement in sql_server_statements(table, fields, key, update):
+        cursor.execute(statement, [document])
+
+
+def sql_server_statements(table: str, fields: Sequence[Any], key: Sequence[str], update: Sequence[str]) -> list[str]:
+    """UPDATE the rows that exist, then INSERT those that do not. Each takes the JSON document as its parameter."""
+    columns = [f"[{field.column}] {_sql_server_type(field)} '$.c{place}'" for place, field in enumerate(fields)]
+    source = f"OPENJSON(%s) WITH ({', '.join(columns)}) AS source"
+    names = ", ".join(f"[{field.column}]" for field in fields)
+    values = ", ".join(f"source.[{field.column}]" for field in fields)
+    inserted = f"INSERT INTO [{table}] ({names}) SELECT {values} FROM {source}"  # noqa: S608
+    if not key:
+        return [inserted]
+    same = " AND ".join(f"target.[{field.column}] = source.[{field.column}]" for field in fields if field.name in key)
+    sets = ", ".join(f"[{field.column}] = source.[{field.column}]" for field in fields if field.name in update)
+    locked = f"[{table}] AS target WITH (UPDLOCK, HOLDLOCK)"
+    return [
+        f"UPDATE target SET {sets} FROM {locked} INNER JOIN {source} ON {same}",  # noqa: S608
+        f"{inserted} WHERE NOT EXISTS (SELECT 1 FROM {locked} WHERE {same})",  # noqa: S608
+    ]
+
+
+def _sql_server_type(field: Any) -> str:
+    target = field.target_field if field.is_relation else field
+    kind = target.get_internal_type()
+    if kind == "CharField":
+        return f"nvarchar({target.max_length})"
+    return {
+        "UUIDField": "char(32)",
+        "JSONField": "nvarchar(max)",
+        "TextField": "nvarchar(max)",
+        "DateTimeField": "datetimeoffset",
+        "BooleanField": "bit",
+        "PositiveIntegerField": "int",
+        "IntegerField": "int",
+    }[kind]
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return value.hex
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value

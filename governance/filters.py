@@ -1,0 +1,53 @@
+"""Filters of lists: one FilterSet serves the page, the API and every export."""
+
+from typing import Any
+
+import django_filters
+from django import forms
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+
+class StrictFilterSet(django_filters.FilterSet):  # type: ignore[misc]  # untyped library
+    """A FilterSet that refuses parameters it does not know: a misspelt filter must not look like "no filter".
+
+    `PASSED_THROUGH` are parameters other parts of the view read (page, cursor).
+    """
+
+    PASSED_THROUGH: frozenset[str] = frozenset({"page", "cursor", "page_size"})
+
+    def is_valid(self) -> bool:
+        """True when every parameter is known and every value can be read."""
+        valid: bool = super().is_valid()
+        refused = [*self._unknown(), *self._repeated()]
+        for sentence in refused:
+            self.form.add_error(None, forms.ValidationError(sentence))
+        return valid and not refused
+
+    def keep(self, queryset: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
+        """For parameters that do not narrow: the rows as they are."""
+        return queryset
+
+    def _unknown(self) -> list[str]:
+        known = ", ".join(sorted({*self.filters, *self.PASSED_THROUGH}))
+        unknown = set(self.data) - set(self.filters) - self.PASSED_THROUGH
+        return [f"There is no parameter {name[:60]!r}. Known: {known}." for name in sorted(unknown)]
+
+    def _repeated(self) -> list[str]:
+        if not isinstance(self.data, QueryDict):
+            return []
+        repeated = (name for name in self.filters if len(self.data.getlist(name)) > 1)
+        return [f"{name} was given more than once; give it once." for name in repeated]
+
+    def problems(self) -> dict[str, list[str]]:
+        """What is wrong, by parameter; general problems under "parameters"."""
+        errors: dict[str, Any] = self.form.errors
+        return {"parameters" if name == "__all__" else name: list(found) for name, found in errors.items()}
+
+
+class TextFilter(django_filters.CharFilter):  # type: ignore[misc]  # untyped library
+    """A text parameter of bounded length, without NUL characters (Django's form field refuses them)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 512)
+        super().__init__(*args, **kwargs)

@@ -1,0 +1,136 @@
+"""``manage.py runsimulator``: a local Azure to connect tenants to, until it is interrupted."""
+
+import json
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from governance.azure.simulator.server import Simulator
+from governance.azure.simulator.world import Tenant, stored_day
+
+DAY_FILE = "world.json"
+
+
+class Command(BaseCommand):
+    help = "Serves a simulated Azure over TLS: Entra ID, Resource Manager and Resource Graph. For development only."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8443, help="0 picks a free one")
+        parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same world")
+        parser.add_argument("--tenants", type=int, default=3)
+        parser.add_argument("--subscriptions", type=int, default=3, help="per tenant")
+        parser.add_argument("--resources", type=int, default=300, help="per tenant, on day 0")
+        parser.add_argument("--folder", type=Path, default=Path(".simulator"), help="keeps the local CA and the day")
+        parser.add_argument("--day", type=int, help="start on this day instead of the stored one")
+        parser.add_argument("--delegation", action="store_true", help="one subscription is shared by Azure Lighthouse")
+        parser.add_argument("--json", action="store_true", help="print one line of JSON")
+
+    def handle(self, **options: Any) -> None:
+        simulator = _simulator(options)
+        try:
+            simulator.start()
+        except OSError as error:
+            raise CommandError(f"Cannot listen on {options['host']}:{options['port']}: {error}") from error
+        stopped = _when_stopped()
+        try:
+            self.stdout.write(_as_json(simulator) if options["json"] else _in_words(simulator))
+            self.stdout.flush()
+            stopped.wait()
+        finally:
+            simulator.stop()
+
+
+def _when_stopped() -> threading.Event:
+    """Set by Ctrl-C and by SIGTERM."""
+    stopped = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    return stopped
+
+
+def _simulator(options: dict[str, Any]) -> Simulator:
+    folder: Path = options["folder"]
+    folder.mkdir(parents=True, exist_ok=True)
+    day_file = folder / DAY_FILE
+    try:
+        simulator = Simulator(
+            folder=folder,
+            seed=options["seed"],
+            tenants=options["tenants"],
+            subscriptions_per_tenant=options["subscriptions"],
+            resources_per_tenant=options["resources"],
+            day_file=day_file,
+            has_delegation=options["delegation"],
+            host=options["host"],
+            port=options["port"],
+        )
+        simulator.world.set_day(stored_day(day_file) if options["day"] is None else options["day"])
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    return simulator
+
+
+def _environment(simulator: Simulator) -> dict[str, str]:
+    return {
+        "AZURE_AUTHORITY_HOST": simulator.url,
+        "AZURE_ARM_ENDPOINT": simulator.url,
+        "AZURE_GRAPH_ENDPOINT": simulator.url,
+        "AZURE_CA_FILE": str(simulator.ca_file.resolve()),
+    }
+
+
+def _secret_variable(tenant: Tenant) -> str:
+    return f"{tenant.name.upper()}_CLIENT_SECRET"
+
+
+def _connect_line(tenant: Tenant) -> str:
+    return (
+        f"manage.py connect_tenant {tenant.name} --azure-tenant-id {tenant.tenant_id} --client-id {tenant.client_id} "
+        f"--secret-ref env:{_secret_variable(tenant)}"
+    )
+
+
+def _as_json(simulator: Simulator) -> str:
+    tenants = [
+        {
+            "name": tenant.name,
+            "tenant_id": tenant.tenant_id,
+            "client_id": tenant.client_id,
+            "client_secret": tenant.client_secret,
+            "secret_variable": _secret_variable(tenant),
+            "subscription_ids": list(tenant.subscription_ids),
+            "connect": _connect_line(tenant),
+        }
+        for tenant in simulator.tenants
+    ]
+    return json.dumps(
+        {
+            "url": simulator.url,
+            "ca_file": str(simulator.ca_file.resolve()),
+            "day": simulator.day,
+            "environment": _environment(simulator),
+            "tenants": tenants,
+        }
+    )
+
+
+def _in_words(simulator: Simulator) -> str:
+    lines = [
+        f"Azure simulator on {simulator.url}, day {simulator.day}. Ctrl-C stops it.",
+        f"Certificate authority: {simulator.ca_file.resolve()}",
+        "",
+        *(f"export {name}={value}" for name, value in _environment(simulator).items()),
+    ]
+    for tenant in simulator.tenants:
+        lines += ["", f"export {_secret_variable(tenant)}='{tenant.client_secret}'", _connect_line(tenant)]
+    return "\n".join(lines)

@@ -1,0 +1,31 @@
+"""What every portal page needs: a signed-in person, and a page number that can be read."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
+
+LONGEST_PAGE_NUMBER = 9  # digits
+
+
+def signed_in(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page for signed-in people; others are shown the sign-in page. Nothing of it may be kept by a shared cache."""
+    guarded: Callable[..., HttpResponse] = login_required(view)
+
+    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = guarded(request, *args, **kwargs)
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+    page.__name__, page.__doc__, page.__module__ = view.__name__, view.__doc__, view.__module__
+    return page
+
+
+def page_number(request: HttpRequest) -> int:
+    """`?page=`, from 1; BadRequest (400) for anything that is no such number."""
+    text = request.GET.get("page") or "1"
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_PAGE_NUMBER and int(text)):
+        raise BadRequest("page is not a page number: give a number from 1.")
+    return int(text)

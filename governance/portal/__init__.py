@@ -1,0 +1,1 @@
+"""Pages and endpoints that combine apps: syncs, health, navigation. No models, no arithmetic."""

@@ -1,0 +1,91 @@
+"""The syncs: what ran, what it received, and running one now."""
+
+from typing import Any
+
+import structlog
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+from kombu.exceptions import OperationalError
+
+from audit.models import CoverageReceipt, SetAsideRow, SyncRun
+from governance.access import Role, access_of, get_visible_or_404, require_role
+from governance.pages import page_number, signed_in
+from governance.portal.sync_lists import SyncListFilter
+from governance.schedules import KINDS, SYNCS
+from tenants.dispatch import enqueue
+from tenants.freshness import coverage
+from tenants.lists import tenant_asked_for
+from tenants.models import Tenant
+
+log = structlog.get_logger(__name__)
+
+PAGE_ROWS = 50
+SET_ASIDE_SHOWN = 100
+NO_WORKER = (
+    "The sync could not be handed to a worker: the broker does not answer. See /healthz; try again, or run it by hand."
+)
+
+
+@require_safe
+@signed_in
+def syncs(request: HttpRequest) -> HttpResponse:
+    """How fresh each tenant is, and the runs, newest first."""
+    wanted = SyncListFilter(request.GET, queryset=SyncRun.objects.select_related("tenant", "requested_by"))
+    valid = wanted.is_valid()
+    runs = wanted.qs.order_by("-started_at", "-id") if valid else SyncRun.objects.none()
+    access = access_of(request)
+    tenants = {tenant.id: tenant for tenant in Tenant.objects.all()}
+    context = {
+        "filter": wanted,
+        "problems": {} if valid else wanted.problems(),
+        "page": Paginator(runs, PAGE_ROWS).get_page(page_number(request)),
+        "coverages": [
+            (schedule, coverage(schedule.kind, now=timezone.now(), tenant_id=tenant_asked_for(request.GET)))
+            for schedule in SYNCS
+        ],
+        "tenant_names": [tenant.name for tenant in tenants.values()],
+        "may_run": {key for key in tenants if access.may(Role.OPERATOR, key)},
+    }
+    return render(request, "portal/syncs.html", context, status=200 if valid else 400)
+
+
+@require_safe
+@signed_in
+def sync_run(request: HttpRequest, run_id: str) -> HttpResponse:
+    """One run with its coverage receipts and the rows it set aside."""
+    run = get_visible_or_404(SyncRun.objects.select_related("tenant", "requested_by"), run_id)
+    receipts = CoverageReceipt.objects.for_tenant(run.tenant_id).filter(run=run).select_related("subscription")
+    set_aside = SetAsideRow.objects.for_tenant(run.tenant_id).filter(run=run).order_by("id")
+    context = {
+        "run": run,
+        "page": Paginator(receipts.order_by("complete", "subscription__name", "source"), PAGE_ROWS).get_page(
+            page_number(request)
+        ),
+        "set_aside": set_aside[:SET_ASIDE_SHOWN],
+        "set_aside_shown": SET_ASIDE_SHOWN,
+    }
+    return render(request, "portal/sync_run.html", context)
+
+
+@require_POST
+@signed_in
+def run_now(request: HttpRequest) -> HttpResponse:
+    """Hand one tenant's sync to the worker, for its operators."""
+    tenant = get_visible_or_404(Tenant.objects.all(), request.POST.get("tenant", ""))
+    kind = request.POST.get("kind", "")
+    if kind not in KINDS:
+        raise Http404
+    require_role(request, Role.OPERATOR, tenant.id)
+    user: Any = request.user
+    try:
+        enqueue(kind, tenant.id, requested_by=user.pk)
+        messages.success(request, f"The sync of {tenant.name} was handed to a worker. It shows here once it starts.")
+    except OperationalError:
+        log.exception("sync_not_enqueued", tenant=tenant.name)
+        messages.error(request, NO_WORKER)
+    return HttpResponseRedirect(reverse("portal:syncs"), status=303)

@@ -1,0 +1,79 @@
+"""The one table of recurring work. Beat, `manage.py sync` and "Run now" all read it.
+
+A kind is due once in every `every_hours` per tenant, at an offset of the tenant's own, so that a thousand tenants
+do not start in the same minute. Beat only wakes the fan-out; `next_due` decides who gets work.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+FAN_OUT_EVERY_MINUTES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSchedule:
+    """One kind of sync: which task reads it, how often, and why that often."""
+
+    kind: str
+    title: str
+    task: str  # dotted name of the Celery task that takes one tenant id
+    runner: str  # dotted name of the function `manage.py sync` calls: (tenant) -> SyncSummary
+    every_hours: int
+    why: str
+
+    @property
+    def every(self) -> timedelta:
+        """The period of this sync for one tenant."""
+        return timedelta(hours=self.every_hours)
+
+
+SYNCS: tuple[SyncSchedule, ...] = (
+    SyncSchedule(
+        kind="resources",
+        title="Resources",
+        task="inventory.tasks.sync_resources",
+        runner="inventory.sync.sync_resources",
+        every_hours=6,
+        why="Resource Graph is minutes behind; four readings a day keep the change log useful and the quota calm.",
+    ),
+)
+KINDS: tuple[str, ...] = tuple(sync.kind for sync in SYNCS)
+
+
+def schedule_for(kind: str) -> SyncSchedule:
+    """The schedule of `kind`; KeyError names the kinds there are."""
+    for sync in SYNCS:
+        if sync.kind == kind:
+            return sync
+    raise KeyError(f"There is no sync of kind {kind!r}. Known kinds: {', '.join(KINDS)}.")
+
+
+def offset_of(tenant_id: object, every: timedelta) -> timedelta:
+    """The tenant's own place within the period: stable, spread evenly over tenants."""
+    digest = hashlib.sha256(str(tenant_id).encode()).digest()
+    return timedelta(seconds=int.from_bytes(digest[:8], "big") % int(every.total_seconds()))
+
+
+def next_due(tenant_id: object, every: timedelta, last_started_at: datetime | None) -> datetime:
+    """When the tenant's next run is due: at once if it never ran, else at its next place after the last start."""
+    if last_started_at is None:
+        return datetime.min.replace(tzinfo=UTC)
+    period = every.total_seconds()
+    offset = offset_of(tenant_id, every).total_seconds()
+    periods_begun = (last_started_at.timestamp() - offset) // period
+    return datetime.fromtimestamp((periods_begun + 1) * period + offset, tz=UTC)
+
+
+def beat_schedule() -> dict[str, dict[str, Any]]:
+    """What beat is told: per kind, wake the fan-out every few minutes."""
+    return {
+        f"fan-out-{sync.kind}": {
+            "task": "tenants.tasks.fan_out",
+            "schedule": timedelta(minutes=FAN_OUT_EVERY_MINUTES),
+            "args": (sync.kind,),
+            "options": {"expires": FAN_OUT_EVERY_MINUTES * 60},
+        }
+        for sync in SYNCS
+    }

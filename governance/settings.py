@@ -1,0 +1,217 @@
+"""Every setting once, top to bottom, read from the environment and failing loudly.
+
+Any variable may also be given as NAME_FILE, the path of a file that holds the value (mounted secrets).
+Contradictions between settings are system checks: `governance/checks.py`. `.env.example` lists the variables.
+"""
+
+from pathlib import Path
+
+from environs import FileAwareEnv
+
+from governance import schedules, telemetry
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = FileAwareEnv()
+env.read_env(BASE_DIR / ".env", recurse=False)
+
+# --- Where it runs -------------------------------------------------------------------------------------------------
+ENVIRONMENT: str = env.str("GOVERNANCE_ENVIRONMENT", "development")  # development | production; checked in checks.py
+PRODUCTION = ENVIRONMENT == "production"
+DEBUG: bool = env.bool("DJANGO_DEBUG", False)
+INSECURE_KEY = "insecure-development-key-never-used-in-production"
+SECRET_KEY: str = env.str("DJANGO_SECRET_KEY", INSECURE_KEY)
+ALLOWED_HOSTS: list[str] = env.list("DJANGO_ALLOWED_HOSTS", ["127.0.0.1", "localhost"])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", [])
+
+ROOT_URLCONF = "governance.urls"
+WSGI_APPLICATION = "governance.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-gb"
+USE_I18N = False
+
+# --- What it is made of --------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "django_structlog",
+    "governance",
+    "audit",
+    "tenants",
+    "inventory",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "tenants.middleware.ScopeMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "governance.portal.navigation.navigation",
+            ],
+        },
+    },
+]
+
+# --- Database: SQLite by default, postgres:// and mssql:// on servers ----------------------------------------------
+DATABASE_URL: str = env.str("DATABASE_URL", f"sqlite:///{BASE_DIR / 'governance.sqlite3'}")
+DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'governance.sqlite3'}")}
+_database = DATABASES["default"]
+_options = _database.setdefault("OPTIONS", {})
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    # WAL lets readers go on while a sync writes; IMMEDIATE takes the write lock at the start, where waiting is safe.
+    _options.update(
+        transaction_mode="IMMEDIATE",
+        timeout=30,
+        init_command="PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
+    )
+    # A file, not memory: the tests start other processes that must see the same rows.
+    _database["TEST"] = {"NAME": env.str("TEST_SQLITE_PATH", str(BASE_DIR / ".pytest_cache" / "test.sqlite3"))}
+elif _database["ENGINE"] == "django.db.backends.postgresql":
+    _database["CONN_MAX_AGE"] = 60
+    _database["CONN_HEALTH_CHECKS"] = True
+elif _database["ENGINE"] == "mssql":
+    # mssql-python brings Microsoft's driver with it; pyodbc, the package's default, needs one from the system.
+    _options.setdefault("python_driver", "mssql_python")
+    _options.setdefault("extra_params", env.str("MSSQL_EXTRA_PARAMS", "Encrypt=yes;TrustServerCertificate=no"))
+    _database["CONN_MAX_AGE"] = 60
+
+# --- Cache, sessions, broker: one Redis ----------------------------------------------------------------------------
+REDIS_URL: str = env.str("REDIS_URL", "")  # redis://host:6379, rediss:// in production; empty: no worker, see checks
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": f"{REDIS_URL.rstrip('/')}/1",
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 2, "SOCKET_TIMEOUT": 5},
+    }
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+# A cache that is down makes answers slower, not wrong: sessions are in the database too. /healthz says that it is down.
+DJANGO_REDIS_IGNORE_EXCEPTIONS = True
+DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_AGE = 8 * 60 * 60  # seconds
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+
+CELERY_BROKER_URL = f"{REDIS_URL.rstrip('/')}/0" if REDIS_URL else "redis://127.0.0.1:6379/0"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60 * 60, "socket_connect_timeout": 2, "max_retries": 1}
+CELERY_TASK_IGNORE_RESULT = True  # the outcome of a sync is its SyncRun, not a Celery result
+CELERY_TASK_ACKS_LATE = True  # a worker that dies gives the task back; every task is safe to run twice
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "governance.beat:TableScheduler"
+CELERY_BEAT_SCHEDULE = schedules.beat_schedule()
+CELERY_TIMEZONE = TIME_ZONE
+
+# --- People --------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "tenants.User"
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "inventory:resources"
+LOGOUT_REDIRECT_URL = "sign-in"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# --- Azure ---------------------------------------------------------------------------------------------------------
+AZURE_AUTHORITY_HOST: str = env.str("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com").rstrip("/")
+AZURE_ARM_ENDPOINT: str = env.str("AZURE_ARM_ENDPOINT", "https://management.azure.com").rstrip("/")
+AZURE_GRAPH_ENDPOINT: str = env.str("AZURE_GRAPH_ENDPOINT", "https://graph.microsoft.com").rstrip("/")
+AZURE_CA_FILE: str = env.str("AZURE_CA_FILE", "")  # a CA bundle of your own, e.g. the simulator's; empty: the system's
+AZURE_READ_TIMEOUT_SECONDS: float = env.float("AZURE_READ_TIMEOUT_SECONDS", 60.0)
+AZURE_LONGEST_WAIT_SECONDS: float = env.float("AZURE_LONGEST_WAIT_SECONDS", 30.0)  # a longer Retry-After ends the run
+
+# --- The API -------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.PortalSessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["governance.rendering.OrjsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "governance.drf.ProblemAutoSchema",
+    "EXCEPTION_HANDLER": "governance.drf.problem_response",
+    "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.URLPathVersioning",
+    "ALLOWED_VERSIONS": ["v1"],
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Azure Governance Platform",
+    "DESCRIPTION": "Inventory of many Azure tenants. Every list says how complete and how fresh it is.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
+}
+
+# --- What a browser may load ---------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not PRODUCTION
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "style-src": ["'self'"],
+        "script-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # the platform's probe speaks plain HTTP inside the network
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # bytes; nothing the portal takes is larger
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+
+# --- Telemetry -----------------------------------------------------------------------------------------------------
+LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
+LOGGING = telemetry.logging_config(level=LOG_LEVEL, as_json=PRODUCTION)

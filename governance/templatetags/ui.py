@@ -1,0 +1,136 @@
+"""What templates need to print times, numbers, choices and links that keep the rest of the address."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+from django.core.paginator import Page
+from django.template import Context
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+register = template.Library()
+
+THIN_SPACE = "\u202f"  # narrow and unbreakable: a number never breaks over two lines
+NOT_FILTERS = frozenset({"sort", "page"})
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice of a select."""
+
+    value: str
+    label: str
+    is_selected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter in force. `without` is what `{% querystring %}` takes to drop it."""
+
+    label: str
+    value: str
+    without: dict[str, None]
+
+
+@dataclass(frozen=True, slots=True)
+class SortLink:
+    """A sortable column: what the next click asks for, and what is in force ("" when another column is sorted)."""
+
+    wanted: dict[str, str | None]
+    direction: str
+
+
+@register.simple_tag
+def moment(value: datetime | None, absent: str = "never") -> SafeString:
+    """A UTC time as `2026-11-23 18:10 UTC`, machine-readable too; the word `absent` for none."""
+    if value is None:
+        return format_html('<span class="absent">{}</span>', absent)
+    at = value.astimezone(UTC)
+    return format_html('<time datetime="{}">{} UTC</time>', f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M}")
+
+
+@register.filter
+def ago(value: datetime | None) -> str:
+    """How long ago, in one unit: "3 hours ago"."""
+    if value is None:
+        return ""
+    passed = timesince(value, depth=1).replace("\xa0", " ")
+    return "just now" if passed.startswith("0 ") else f"{passed} ago"
+
+
+@register.filter
+def grouped(value: int | None, absent: str = "unknown") -> str:
+    """A whole number with its thousands set apart; the word `absent` for none, never 0."""
+    return absent if value is None else f"{value:,}".replace(",", THIN_SPACE)
+
+
+@register.filter
+def pairs(values: Iterable[str]) -> list[tuple[str, str]]:
+    """Words that are their own labels, as choices."""
+    return [(value, value) for value in values]
+
+
+@register.simple_tag
+def options(choices: Sequence[tuple[str, str]], current: str | None) -> list[Option]:
+    """The choices of a select. What is in force stays selected even when it is not among them."""
+    wanted = (current or "").strip()
+    rows = [Option(value, label, value.lower() == wanted.lower()) for value, label in choices]
+    if wanted and not any(row.is_selected for row in rows):
+        return [Option(wanted, wanted, is_selected=True), *rows]
+    return rows
+
+
+@register.simple_tag
+def chips(filters: Any, **names: Sequence[tuple[str, str]]) -> list[Chip]:
+    """The filters in force, in the order of the filter set. `names` gives words for values: `place=choices`."""
+    found = []
+    for name, field in filters.form.fields.items():
+        value = str(filters.data.get(name) or "").strip()
+        if value and name not in NOT_FILTERS:
+            words = dict(names.get(name) or getattr(field, "choices", ()))
+            label = str(field.label).partition(" (")[0]
+            found.append(Chip(label, str(words.get(value, value)), {name: None, "page": None}))
+    return found
+
+
+@register.simple_tag
+def sort_link(current: str | None, column: str, default: str = "") -> SortLink:
+    """Where the header of `column` leads: upwards first, then turned round."""
+    word = current or default
+    if word == column:
+        return SortLink({"sort": f"-{column}", "page": None}, "ascending")
+    return SortLink({"sort": column, "page": None}, "descending" if word == f"-{column}" else "")
+
+
+@register.filter
+def page_numbers(page: Page[Any]) -> list[int | str]:
+    """The numbers to offer around this page, with "…" for what is left out."""
+    return list(page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1))
+
+
+@register.filter
+def first_items(values: Mapping[str, Any] | None, count: int) -> list[tuple[str, Any]]:
+    """The first `count` entries of a mapping, in its order."""
+    return list((values or {}).items())[:count]
+
+
+@register.filter
+def past(values: Sequence[Any] | Mapping[str, Any] | None, count: int) -> int:
+    """How many entries there are beyond the first `count`."""
+    return max(0, len(values or ()) - count)
+
+
+@register.simple_tag(takes_context=True)
+def address_with(context: Context, changes: Mapping[str, str | None]) -> str:
+    """The query string of this page with some parameters changed, or dropped (None). "?" when nothing is left."""
+    query = context["request"].GET.copy()
+    for name, value in changes.items():
+        if value is None:
+            query.pop(name, None)
+        else:
+            query[name] = value
+    return f"?{query.urlencode()}"

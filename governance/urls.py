@@ -1,0 +1,37 @@
+"""Every address of the platform."""
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.routers import SimpleRouter
+
+from governance.portal import health
+from governance.portal.api import SyncView
+from inventory.api import ChangeView, ResourceView
+from tenants.api import MeView, SubscriptionView, TenantView
+
+api = SimpleRouter()
+api.register("tenants", TenantView, basename="tenant")
+api.register("subscriptions", SubscriptionView, basename="subscription")
+api.register("resources", ResourceView, basename="resource")
+api.register("syncs", SyncView, basename="sync")
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="inventory:resources"), name="home"),
+    path(
+        "sign-in/",
+        LoginView.as_view(template_name="tenants/sign_in.html", redirect_authenticated_user=True),
+        name="sign-in",
+    ),
+    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("", include("inventory.urls")),
+    path("", include("governance.portal.urls")),
+    path("api/<str:version>/", include(api.urls)),
+    path("api/<str:version>/resources/<str:resource_id>/changes/", ChangeView.as_view({"get": "list"}), name="changes"),
+    path("api/<str:version>/me/", MeView.as_view(), name="me"),
+    path("api/schema/", SpectacularAPIView.as_view(api_version="v1"), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+    path("healthz", health.alive, name="healthz"),
+    path("healthz/data", health.data, name="healthz-data"),
+]

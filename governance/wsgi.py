@@ -1,0 +1,8 @@
+"""The web process: `gunicorn governance.wsgi -k gthread`."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
+application = get_wsgi_application()

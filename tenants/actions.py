@@ -1,0 +1,75 @@
+"""What people and syncs do to tenants and subscriptions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from governance.access import Role
+from governance.azure.arm import SubscriptionRecord
+from governance.azure.credentials import check_reference
+from governance.tenancy import Scope, entered
+from tenants.models import Membership, Subscription, Tenant, User
+
+
+@transaction.atomic
+def connect_tenant(name: str, *, azure_tenant_id: UUID, client_id: UUID, secret_ref: str) -> tuple[Tenant, bool]:
+    """Connect an Azure tenant, or give a known one new credentials. Returns the tenant and whether it is new.
+
+    Raises ValidationError for a bad name or reference, and when the name or the Azure tenant belongs to another one.
+    """
+    try:
+        check_reference(secret_ref)
+    except ValueError as error:
+        raise ValidationError({"secret_ref": str(error)}) from error
+    with entered(Scope.every_tenant(reason="A tenant is connected by the platform, before anybody belongs to it.")):
+        tenant = Tenant.objects.named(name).first()
+        if tenant is None:
+            tenant, is_new = Tenant(name=name, azure_tenant_id=azure_tenant_id, connected_at=timezone.now()), True
+        elif tenant.azure_tenant_id != azure_tenant_id:
+            raise ValidationError({"name": f"{name} is connected to Azure tenant {tenant.azure_tenant_id} already."})
+        else:
+            is_new = False
+        tenant.client_id, tenant.secret_ref = client_id, secret_ref
+        tenant.full_clean()
+        tenant.save()
+    return tenant, is_new
+
+
+def grant_role(user: User, tenant: Tenant, role: Role) -> None:
+    """Give a person a role in a tenant, in place of the one they had."""
+    with entered(Scope.of(tenant.id)):
+        Membership.objects.update_or_create(tenant=tenant, user=user, defaults={"role": role.word})
+
+
+def bump_data_version(tenant_id: UUID) -> None:
+    """Say that the tenant's data changed: every cached answer about it is void from the commit on."""
+    Tenant.objects.filter(id=tenant_id).update(data_version=F("data_version") + 1)
+
+
+@transaction.atomic
+def record_subscriptions(tenant: Tenant, seen: Sequence[SubscriptionRecord], *, now: datetime) -> list[Subscription]:
+    """Store what the subscriptions list showed; one that is missing has lost access since now, and is kept.
+
+    Returns every subscription a complete reading has to contain, whether visible or not. `seen` holds only those that
+    belong to the tenant itself.
+    """
+    known = {row.subscription_id: row for row in Subscription.objects.for_tenant(tenant.id)}
+    for record in seen:
+        row = known.get(record.subscription_id) or Subscription(
+            tenant=tenant, subscription_id=record.subscription_id, first_seen_at=now
+        )
+        facts = (record.name[:256], record.state[:32], record.quota_id[:128], None)
+        if facts != (row.name, row.state, row.quota_id, row.access_lost_at) or row.subscription_id not in known:
+            row.name, row.state, row.quota_id, row.access_lost_at = facts
+            row.off_boarded_at = None  # it is here: whoever said it was gone for good was mistaken
+            row.save()
+    visible = {record.subscription_id for record in seen}
+    lost = [row.id for key, row in known.items() if key not in visible and row.access_lost_at is None]
+    for key in lost:
+        Subscription.objects.filter(id=key).update(access_lost_at=now)
+    return list(Subscription.objects.for_tenant(tenant.id).expected().order_by("subscription_id"))

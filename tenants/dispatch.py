@@ -1,0 +1,56 @@
+"""Which tenants get a sync, and handing it to the worker."""
+
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from celery import current_app
+from django.db.models import Max
+from django.utils import timezone
+
+from audit.models import SyncRun
+from audit.runs import RunInProgressError, record_failure
+from governance.azure.credentials import missing_secret
+from governance.schedules import FAN_OUT_EVERY_MINUTES, next_due, schedule_for
+from governance.tenancy import Scope, entered
+from tenants.models import Tenant
+
+log = structlog.get_logger(__name__)
+
+
+def enqueue(
+    kind: str, tenant_id: UUID, *, requested_by: UUID | None = None, expires_seconds: int | None = None
+) -> None:
+    """Hand one tenant's sync to the worker. Raises kombu's OperationalError when the broker does not answer."""
+    arguments = [str(tenant_id), str(requested_by) if requested_by else None]
+    current_app.send_task(schedule_for(kind).task, args=arguments, expires=expires_seconds)
+
+
+def enqueue_due(kind: str, *, now: datetime | None = None) -> list[Tenant]:
+    """Enqueue every connected tenant whose time has come. One whose secret is missing fails visibly instead."""
+    schedule = schedule_for(kind)
+    now = now or timezone.now()
+    enqueued: list[Tenant] = []
+    with entered(Scope.every_tenant(reason="The scheduler looks at all tenants to see who is due.")):
+        tenants = list(Tenant.objects.connected())
+        last_starts = dict(
+            SyncRun.objects.of_kind(kind).order_by().values_list("tenant_id").annotate(last=Max("started_at"))
+        )
+    for tenant in tenants:
+        if next_due(tenant.id, schedule.every, last_starts.get(tenant.id)) > now:
+            continue
+        if reason := missing_secret(tenant.secret_ref):
+            _fail_unread(tenant, kind, reason)
+            continue
+        # Not begun before the next fan-out: dropped, and handed over again by it. So the queue never grows.
+        enqueue(kind, tenant.id, expires_seconds=FAN_OUT_EVERY_MINUTES * 60)
+        enqueued.append(tenant)
+    return enqueued
+
+
+def _fail_unread(tenant: Tenant, kind: str, reason: str) -> None:
+    log.error("sync_not_enqueued", tenant=tenant.name, kind=kind, reason=reason)
+    try:
+        record_failure(tenant.id, kind, f"Nothing was enqueued: {reason}")
+    except RunInProgressError:
+        log.info("sync_running_already", tenant=tenant.name, kind=kind)

@@ -1,0 +1,165 @@
+"""How complete and how fresh what we hold is: per tenant in scope, and all of them together.
+
+Four queries, whatever the number of tenants. The judgement itself is pure (`state_of`, `together`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Min, Q
+
+from audit.models import CoverageReceipt, SyncRun
+from governance.schedules import schedule_for
+from tenants.models import Tenant
+
+NAMED_GAPS = 20  # gaps listed by name in one answer; the others are counted
+
+
+class State(StrEnum):
+    """From best to worst."""
+
+    COMPLETE = "complete"  # everything expected was received, recently
+    STALE = "stale"  # complete when last read, but that is longer ago than two periods of the schedule
+    PARTIAL = "partial"  # the last run missed something
+    FAILED = "failed"  # the last run received nothing
+    NEVER = "never"  # no run has ended yet
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """One subscription and source that the last run did not receive whole."""
+
+    tenant: str
+    subscription: str
+    source: str
+    expected: int | None
+    received: int
+    reason: str
+    last_complete_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TenantFreshness:
+    """One tenant. `complete_as_of`: all its data are at least this fresh; None when some were never read whole."""
+
+    tenant_id: UUID
+    tenant: str
+    paused: bool
+    state: State
+    last_run_at: datetime | None
+    complete_as_of: datetime | None
+    expected: int | None
+    received: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """All tenants in scope together: the worst state, the oldest date, and the gaps by name."""
+
+    kind: str
+    state: State
+    complete_as_of: datetime | None
+    tenants: tuple[TenantFreshness, ...]
+    gaps: tuple[Gap, ...]
+    more_gaps: int
+
+    @property
+    def troubled(self) -> list[TenantFreshness]:
+        """The tenants whose data are not complete and fresh."""
+        return [tenant for tenant in self.tenants if tenant.state is not State.COMPLETE]
+
+
+def state_of(outcome: str, finished_at: datetime | None, *, now: datetime, period: timedelta) -> State:
+    """What the last finished run says about a tenant."""
+    if finished_at is None:
+        return State.NEVER
+    if outcome != "ok":
+        return State.FAILED if outcome == "failed" else State.PARTIAL
+    return State.STALE if now - finished_at > 2 * period else State.COMPLETE
+
+
+def worst(states: Sequence[State]) -> State:
+    """The worst of these states; NEVER for none, since nothing was read."""
+    order = list(State)
+    return max(states, key=order.index, default=State.NEVER)
+
+
+def coverage(kind: str, *, now: datetime, tenant_id: UUID | None = None) -> Coverage:
+    """How complete and fresh the data of this kind are, over the current scope or one tenant of it."""
+    tenants = Tenant.objects.all() if tenant_id is None else Tenant.objects.filter(id=tenant_id)
+    runs = SyncRun.objects.of_kind(kind).latest_per_tenant()
+    if tenant_id is not None:
+        runs = runs.for_tenant(tenant_id)
+    latest = {run.tenant_id: run for run in runs}
+    dates = _oldest_dates(kind, tenant_id)
+    rows = tuple(_freshness(tenant, latest.get(tenant.id), dates, kind, now) for tenant in tenants)
+    gaps, more = _gaps(kind, tenant_id)
+    as_of = [row.complete_as_of for row in rows]
+    return Coverage(
+        kind=kind,
+        state=worst([row.state for row in rows]),
+        complete_as_of=None if None in as_of else min((date for date in as_of if date is not None), default=None),
+        tenants=rows,
+        gaps=gaps,
+        more_gaps=more,
+    )
+
+
+def _freshness(
+    tenant: Tenant, run: SyncRun | None, dates: dict[UUID, datetime | None], kind: str, now: datetime
+) -> TenantFreshness:
+    period = schedule_for(kind).every
+    return TenantFreshness(
+        tenant_id=tenant.id,
+        tenant=tenant.name,
+        paused=tenant.status == Tenant.Status.PAUSED,
+        state=state_of(run.outcome, run.finished_at, now=now, period=period) if run else State.NEVER,
+        last_run_at=run.finished_at if run else None,
+        complete_as_of=dates.get(run.id) if run else None,
+        expected=run.expected if run else None,
+        received=run.received if run else None,
+        reason=run.reason if run else "No sync has finished yet.",
+    )
+
+
+def _latest_receipts(kind: str, tenant_id: UUID | None) -> Any:
+    runs = SyncRun.objects.of_kind(kind).latest_per_tenant()
+    rows = CoverageReceipt.objects.filter(run__in=runs.values("id"))
+    return rows if tenant_id is None else rows.for_tenant(tenant_id)
+
+
+def _oldest_dates(kind: str, tenant_id: UUID | None) -> dict[UUID, datetime | None]:
+    """Per run: when its least fresh subscription was last read whole; None when one never was."""
+    rows = (
+        _latest_receipts(kind, tenant_id)
+        .filter(source="resource_graph")
+        .values("run_id")
+        .annotate(oldest=Min("last_complete_at"), never=Count("id", filter=Q(last_complete_at=None)))
+    )
+    return {row["run_id"]: None if row["never"] else row["oldest"] for row in rows}
+
+
+def _gaps(kind: str, tenant_id: UUID | None) -> tuple[tuple[Gap, ...], int]:
+    receipts = _latest_receipts(kind, tenant_id).incomplete()
+    total = receipts.count()
+    if not total:
+        return (), 0
+    rows = receipts.select_related("tenant", "subscription").order_by("tenant__name", "subscription__name", "source")
+    named = tuple(
+        Gap(
+            tenant=row.tenant.name,
+            subscription=row.subscription.name,
+            source=row.source,
+            expected=row.expected,
+            received=row.received,
+            reason=row.reason,
+            last_complete_at=row.last_complete_at,
+        )
+        for row in rows[:NAMED_GAPS]
+    )
+    return named, max(0, total - len(named))

@@ -1,0 +1,127 @@
+"""Who: tenants, their subscriptions, people and their roles."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.validators import RegexValidator
+from django.db import models
+
+from governance.keys import new_id
+from governance.tenancy import TenantManager, TenantOwned
+from tenants.querysets import MembershipManager, SubscriptionQuerySet, TenantRowManager, UserManager
+
+TENANT_NAME = RegexValidator(
+    r"\A[a-z0-9][a-z0-9-]{0,62}\Z", "Use lower-case letters, digits and hyphens, at most 63, starting with no hyphen."
+)
+
+
+class Tenant(models.Model):
+    """One Azure tenant (directory) that the platform reads.
+
+    `data_version` grows with every run that stored something: cached answers carry it in their key.
+    `secret_ref` says where the credential is ("env:NAME", "federated:PATH"); the credential itself is never stored.
+    """
+
+    class Status(models.TextChoices):
+        """Whether its syncs run."""
+
+        CONNECTED = "connected", "Connected"
+        PAUSED = "paused", "Paused"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=63, unique=True, validators=[TENANT_NAME])
+    azure_tenant_id = models.UUIDField(unique=True)
+    client_id = models.UUIDField()
+    secret_ref = models.CharField(max_length=512)
+    status = models.CharField(max_length=16, choices=Status, default=Status.CONNECTED)
+    connected_at = models.DateTimeField()
+    data_version = models.PositiveBigIntegerField(default=0)
+
+    objects: ClassVar[Any] = TenantRowManager()
+
+    class Meta:
+        db_table = "tenants"
+        base_manager_name = "objects"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Subscription(TenantOwned):
+    """A subscription that was ever visible in its tenant.
+
+    One that is no longer visible has lost access or was deleted: `access_lost_at` says since when we cannot tell. Only
+    a person can say that it is gone for good (`off_boarded_at`); until then every run expects it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    subscription_id = models.CharField(max_length=64)  # lower case
+    name = models.CharField(max_length=256)
+    state = models.CharField(max_length=32, blank=True)
+    quota_id = models.CharField(max_length=128, blank=True)
+    first_seen_at = models.DateTimeField()
+    access_lost_at = models.DateTimeField(null=True, blank=True)
+    off_boarded_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[Any] = TenantManager.from_queryset(SubscriptionQuerySet)()
+
+    class Meta(TenantOwned.Meta):
+        db_table = "subscriptions"
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "subscription_id"], name="one_subscription_per_tenant")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class User(AbstractBaseUser):
+    """A person who may sign in. What they may see comes from their memberships, or from a platform role."""
+
+    class PlatformRole(models.TextChoices):
+        """Roles over the whole platform; most people have none."""
+
+        NONE = "", "None"
+        AUDITOR = "auditor", "Platform auditor"
+        ADMIN = "admin", "Platform admin"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    email = models.EmailField(unique=True, max_length=254)  # lower case
+    name = models.CharField(max_length=200, blank=True)
+    platform_role = models.CharField(max_length=16, choices=PlatformRole, blank=True, default=PlatformRole.NONE)
+    is_active = models.BooleanField(default=True)
+
+    objects: ClassVar[Any] = UserManager()
+
+    USERNAME_FIELD = "email"
+
+    class Meta:
+        db_table = "users"
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Membership(TenantOwned):
+    """A person's role in one tenant."""
+
+    class RoleWord(models.TextChoices):
+        """The roles of `governance.access.Role` as they are stored."""
+
+        READER = "reader", "Reader"
+        OPERATOR = "operator", "Operator"
+        ADMIN = "admin", "Admin"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    role = models.CharField(max_length=16, choices=RoleWord)
+
+    objects: ClassVar[Any] = MembershipManager()
+
+    class Meta(TenantOwned.Meta):
+        db_table = "memberships"
+        constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="one_role_per_tenant_and_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} is {self.role} of {self.tenant_id}"

@@ -1,0 +1,63 @@
+"""How tenants, subscriptions and memberships are asked for."""
+
+from typing import Any, Self
+from uuid import UUID
+
+from django.contrib.auth.models import BaseUserManager
+from django.db import models
+
+from governance.tenancy import TenantManager, TenantQuerySet
+
+
+class TenantRows(models.QuerySet[Any]):
+    """Sentences about tenants themselves."""
+
+    def connected(self) -> Self:
+        """Tenants whose syncs run; paused ones are left out."""
+        return self.filter(status="connected")
+
+    def named(self, name: str) -> Self:
+        """The tenant of this name, whatever its letter case."""
+        return self.filter(name=name.strip().lower())
+
+
+class TenantRowManager(TenantManager.from_queryset(TenantRows)):  # type: ignore[misc]  # a class made at run time
+    """A tenant is in scope when its own id is."""
+
+    tenant_column = "id"
+
+
+class SubscriptionQuerySet(TenantQuerySet[Any]):
+    """Sentences about subscriptions."""
+
+    def expected(self) -> Self:
+        """Every subscription ever seen and not off-boarded: what a complete reading has to contain."""
+        return self.filter(off_boarded_at=None)
+
+
+class MembershipQuerySet(TenantQuerySet[Any]):
+    """Sentences about memberships."""
+
+
+class MembershipManager(TenantManager.from_queryset(MembershipQuerySet)):  # type: ignore[misc]
+    """Memberships are scoped like everything else, but for the one question that makes the scope."""
+
+    def of_user(self, user_id: UUID) -> MembershipQuerySet:
+        """All memberships of one person: what their scope is made from."""
+        rows: MembershipQuerySet = self.across_tenants(reason="A person's own memberships make their scope.")
+        return rows.filter(user_id=user_id)
+
+
+class UserManager(BaseUserManager[Any]):
+    """People, found by e-mail address whatever its letter case."""
+
+    def get_by_natural_key(self, username: str | None) -> Any:
+        """The person who signs in with this address."""
+        return self.get(email=(username or "").strip().lower())
+
+    def create_user(self, email: str, *, name: str = "", password: str | None = None, platform_role: str = "") -> Any:
+        """A new person. Without a password they cannot sign in with one."""
+        user = self.model(email=email.strip().lower(), name=name, platform_role=platform_role)
+        user.set_password(password)
+        user.save()
+        return user

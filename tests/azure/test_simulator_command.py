@@ -1,0 +1,83 @@
+"""The command as an operator runs it: its own process, ended by a signal."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from django.core.management import CommandError, call_command
+
+from governance.azure.simulator.server import Simulator
+
+TIMEOUT_SECONDS = 30
+COMMAND = (sys.executable, "-m", "django", "runsimulator", "--settings", "governance.settings", "--port", "0")
+SMALL_WORLD = ("--tenants", "2", "--subscriptions", "1", "--resources", "5")
+
+
+@contextmanager
+def simulator_process(folder: Path, *arguments: str, end: signal.Signals) -> Iterator["subprocess.Popen[str]"]:
+    command = [*COMMAND, *SMALL_WORLD, "--folder", str(folder), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(end)
+            process.wait(TIMEOUT_SECONDS)
+
+
+def line_of(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout
+    return process.stdout.readline()
+
+
+def test_json_tells_all_and_the_day_is_kept(tmp_path: Path) -> None:
+    with simulator_process(tmp_path, "--json", "--day", "4", end=signal.SIGTERM) as process:
+        started = json.loads(line_of(process))
+        clock = f"{started['url']}/_simulator/clock"
+        requests.post(clock, json={"advance_days": 2}, verify=started["ca_file"], timeout=TIMEOUT_SECONDS)
+
+    tenant = started["tenants"][0]
+    assert started["day"] == 4
+    assert started["environment"]["AZURE_AUTHORITY_HOST"] == started["url"]
+    assert started["environment"]["AZURE_CA_FILE"] == started["ca_file"]
+    assert tenant["connect"] == (
+        f"manage.py connect_tenant contoso --azure-tenant-id {tenant['tenant_id']} "
+        f"--client-id {tenant['client_id']} --secret-ref env:CONTOSO_CLIENT_SECRET"
+    )
+    assert process.returncode == 0
+    assert json.loads((tmp_path / "world.json").read_bytes()) == {"day": 6}
+
+
+def test_words_name_every_variable_and_the_stored_day(tmp_path: Path) -> None:
+    (tmp_path / "world.json").write_text('{"day": 6}')
+
+    with simulator_process(tmp_path, end=signal.SIGINT) as process:
+        lines = [line_of(process)]
+        while not lines[-1].startswith("manage.py connect_tenant fabrikam"):
+            lines.append(line_of(process))
+
+    assert ", day 6." in lines[0]
+    assert {line.split("=")[0] for line in lines if line.startswith("export ")} == {
+        "export AZURE_AUTHORITY_HOST",
+        "export AZURE_ARM_ENDPOINT",
+        "export AZURE_GRAPH_ENDPOINT",
+        "export AZURE_CA_FILE",
+        "export CONTOSO_CLIENT_SECRET",
+        "export FABRIKAM_CLIENT_SECRET",
+    }
+    assert process.returncode == 0
+
+
+def test_taken_port_is_a_clear_error(small_azure: Simulator, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=f"Cannot listen on 127.0.0.1:{small_azure.port}"):
+        call_command("runsimulator", port=small_azure.port, folder=tmp_path)
+
+
+def test_world_cannot_start_before_its_first_day(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="day 0"):
+        call_command("runsimulator", day=-1, folder=tmp_path)

