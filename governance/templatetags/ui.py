@@ -91,7 +91,7 @@ def chips(filters: Any, **names: Sequence[tuple[str, str]]) -> list[Chip]:
     for name, field in filters.form.fields.items():
         value = str(filters.data.get(name) or "").strip()
         if value and name not in NOT_FILTERS:
-            words = dict(names.get(name) or getattr(field, "choices", ()))
+            words: dict[Any, Any] = dict(names.get(name) or getattr(field, "choices", None) or ())
             label = str(field.label).partition(" (")[0]
             found.append(Chip(label, str(words.get(value, value)), {name: None, "page": None}))
     return found

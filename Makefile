@@ -1,0 +1,70 @@
+# Two commands do everything: `make demo` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-sqlite test-postgres check lint types contracts migrations tsql openapi bench lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# One stamp per requirements file: installing again is skipped until the file changes.
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=.")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv~=0.13'
+
+.venv/%.installed: requirements/%.txt | .venv/bin/python
+	@echo "Installing requirements/$*.txt …"
+	UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r $<
+	@touch $@
+
+setup: .venv/base.installed ## install the product into .venv
+	@echo "Ready. Next: cp .env.example .env, then $(BIN)/python manage.py migrate; see README.md."
+
+demo: .venv/demo.installed ## the whole platform over a simulated Azure, until Ctrl-C
+	@exec $(BIN)/python manage.py demo
+
+test: check test-sqlite test-postgres ## everything CI runs
+
+check: lint types contracts migrations tsql openapi ## all checks that need no test run
+
+lint: .venv/dev.installed ## style of Python and templates
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/djlint templates --lint --quiet
+
+types: .venv/dev.installed ## strict types
+	$(BIN)/mypy .
+
+contracts: .venv/dev.installed ## who may import whom
+	@$(BIN)/lint-imports | grep -vE '[╔╚║═╝]' | sed '/^ *$$/d'; exit $${PIPESTATUS[0]}
+
+migrations: .venv/dev.installed ## no migration is missing
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+tsql: .venv/dev.installed ## every migration compiles to T-SQL
+	$(BIN)/python -m tests.tsql
+
+openapi: .venv/dev.installed ## docs/openapi.yaml is what the code answers
+	$(BIN)/python manage.py spectacular --api-version v1 --validate --fail-on-warn | diff -u docs/openapi.yaml -
+
+test-sqlite: .venv/dev.installed ## the suite on SQLite (or on DATABASE_URL)
+	$(BIN)/python -m pytest -n $(WORKERS) --quiet
+
+test-postgres: .venv/dev.installed ## what touches the database again, on a PostgreSQL of its own
+	TEST_POSTGRES=1 $(BIN)/python -m pytest -n $(WORKERS) --quiet --database-only
+
+bench: .venv/dev.installed ## speed and memory, as ratios within one run
+	$(BIN)/python -m bench
+
+lock: .venv/dev.installed ## pin the newest versions that requirements/*.in allow
+	for name in base demo dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-emit-index-url \
+	    --no-emit-find-links --custom-compile-command 'make lock' requirements/$$name.in -o requirements/$$name.txt; \
+	done
+
+clean: ## remove the environment and the demo's state
+	rm -rf .venv .demo .simulator

@@ -1,0 +1,96 @@
+"""`manage.py prepare_demo`: what `manage.py demo` does before the platform starts. Safe to run again.
+
+Every row it leaves comes from the doors that users use: migrations, connect_tenant, roles, and the real syncs against
+the simulated Azure, whose clock it moves between them so that there is something to see.
+"""
+
+import json
+import os
+import ssl
+import urllib.request
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from audit.models import SyncRun
+from governance.management.commands.sync import run_sync
+from governance.management.demo_people import PEOPLE, DemoPerson
+from governance.management.tenants import connected_tenants
+from governance.schedules import KINDS
+from governance.tenancy import Scope, entered
+from tenants.actions import connect_tenant, grant_role
+from tenants.models import Tenant, User
+
+HISTORY_DAYS = (0, 2, 3)  # the days the simulated Azure is moved on before each of the first syncs
+
+
+class Command(BaseCommand):
+    """Migrate, connect the simulated tenants, create the people, and sync for the first time."""
+
+    help = "Prepare the demo's database (called by `manage.py demo`)."
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Bring the demo's database to where the platform can start."""
+        self._say("Database …")
+        call_command("migrate", verbosity=0)
+        world = _simulator("truth")
+        for tenant in world["tenants"]:
+            connect_tenant(
+                tenant["name"],
+                azure_tenant_id=UUID(tenant["tenantId"]),
+                client_id=UUID(tenant["clientId"]),
+                secret_ref=f"env:{tenant['name'].upper()}_CLIENT_SECRET",
+            )
+        for person in PEOPLE:
+            _create(person)
+        self._say(f"{len(world['tenants'])} tenants, {len(PEOPLE)} people.")
+        if not _was_synced():
+            self._first_syncs()
+
+    def _first_syncs(self) -> None:
+        for days in HISTORY_DAYS:
+            if days:
+                _simulator("clock", {"advance_days": days})
+            for tenant in connected_tenants():
+                for kind in KINDS:
+                    with entered(Scope.of(tenant.id)):
+                        done = run_sync(kind, tenant)
+                    counts = f"{done.created} created, {done.changed} changed, {done.gone} gone"
+                    self._say(f"{done.tenant} {done.kind}: {done.outcome}, {done.received} received, {counts}.")
+
+    def _say(self, words: str) -> None:
+        self.stdout.write(words)
+        self.stdout.flush()
+
+
+def _was_synced() -> bool:
+    with entered(Scope.every_tenant(reason="The demo looks whether it ran before.")):
+        return bool(SyncRun.objects.finished().exists())
+
+
+@transaction.atomic
+def _create(person: DemoPerson) -> None:
+    if User.objects.filter(email=person.email).exists():
+        return
+    user = User.objects.create_user(
+        person.email, name=person.name, password=os.environ["DEMO_PASSWORD"], platform_role=person.platform_role
+    )
+    for name, role in person.roles.items():
+        with entered(Scope.every_tenant(reason="The demo gives its people their roles.")):
+            tenant = Tenant.objects.get(name=name)
+        grant_role(user, tenant, role)
+
+
+def _simulator(what: str, command: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Ask the simulator's control surface, or tell it something."""
+    body = json.dumps(command).encode() if command is not None else None
+    request = urllib.request.Request(f"{settings.AZURE_ARM_ENDPOINT}/_simulator/{what}", data=body)  # noqa: S310
+    trust = ssl.create_default_context(cafile=settings.AZURE_CA_FILE)
+    with urllib.request.urlopen(request, context=trust, timeout=60) as response:  # noqa: S310
+        answer: dict[str, Any] = json.load(response)
+        return answer

@@ -1,0 +1,69 @@
+"""System checks: each contradiction is named with what to do about it."""
+
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.core import checks
+
+from governance import checks as ours
+
+PRODUCTION: dict[str, Any] = {
+    "ENVIRONMENT": "production",
+    "PRODUCTION": True,
+    "SECRET_KEY": "x" * 50,
+    "REDIS_URL": "rediss://cache:6380",
+    "AZURE_AUTHORITY_HOST": "https://login.microsoftonline.com",
+    "AZURE_ARM_ENDPOINT": "https://management.azure.com",
+    "AZURE_GRAPH_ENDPOINT": "https://graph.microsoft.com",
+    "AZURE_CA_FILE": "",
+}
+CASES = [
+    ("governance.E001", {"ENVIRONMENT": "staging"}),
+    ("governance.E002", {"SECRET_KEY": "insecure-development-key-never-used-in-production"}),
+    ("governance.E003", {"DEBUG": True}),
+    ("governance.E011", {"AZURE_ARM_ENDPOINT": "http://management.azure.com"}),
+    ("governance.E012", {"AZURE_ARM_ENDPOINT": "https://127.0.0.1:8443"}),
+    ("governance.E012", {"AZURE_AUTHORITY_HOST": "https://login.microsoftonline.com.evil.example"}),
+    ("governance.E012", {"AZURE_GRAPH_ENDPOINT": "https://graph.example"}),
+    ("governance.E013", {"AZURE_CA_FILE": "/etc/ssl/own.pem"}),
+    ("governance.E021", {"REDIS_URL": ""}),
+]
+
+
+def found() -> list[checks.CheckMessage]:
+    """What our checks say, but for the database's (the tests choose that)."""
+    return [
+        message for check in (ours.environment, ours.azure_endpoints, ours.redis) for message in check(app_configs=None)
+    ]
+
+
+def configure(settings: LazySettings, **values: Any) -> None:
+    """Set what a deployment would set."""
+    for name, value in {**PRODUCTION, **values}.items():
+        setattr(settings, name, value)
+
+
+def test_a_sound_production_is_silent(settings: LazySettings) -> None:
+    configure(settings)
+
+    assert found() == []
+
+
+@pytest.mark.parametrize(("identifier", "wrong"), CASES)
+def test_a_contradiction_is_named_with_a_hint(settings: LazySettings, identifier: str, wrong: dict[str, Any]) -> None:
+    configure(settings, **wrong)
+
+    assert [(message.id, bool(message.hint)) for message in found()] == [(identifier, True)]
+
+
+def test_development_may_use_the_simulator(settings: LazySettings) -> None:
+    settings.AZURE_ARM_ENDPOINT = "https://127.0.0.1:8443"
+
+    assert found() == []
+
+
+def test_the_checks_are_part_of_manage_py_check() -> None:
+    registered = set(checks.registry.registry.get_checks())
+
+    assert {ours.environment, ours.azure_endpoints, ours.redis, ours.database} <= registered

@@ -1,0 +1,68 @@
+"""What SQL Server would be told: of the migrations and of the bulk writes."""
+
+import subprocess
+import sys
+
+import pytest
+
+from governance import bulk
+from inventory.models import Resource
+from inventory.store import RESOURCE_COLUMNS
+from tests.processes import ROOT
+
+
+@pytest.fixture(scope="module")
+def compiled() -> str:
+    """All migrations as T-SQL, compiled in a process of its own with an mssql:// database."""
+    command = [sys.executable, "-m", "tests.tsql", "--show"]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def test_only_one_run_of_a_kind_is_enforced_by_a_filtered_index(compiled: str) -> None:
+    wanted = "CREATE UNIQUE INDEX [one_running_sync_per_kind] ON [sync_runs] ([tenant_id], [kind]) WHERE [outcome] = "
+
+    assert wanted in compiled
+
+
+def test_a_resource_is_unique_by_tenant_and_hash(compiled: str) -> None:
+    assert "[one_resource_per_azure_id] UNIQUE ([tenant_id], [azure_id_hash])" in compiled
+
+
+def test_every_index_of_ours_starts_with_the_tenant(compiled: str) -> None:
+    ours = ("sync_runs", "coverage_receipts", "set_aside_rows", "subscriptions", "resources", "resource_tags")
+    indexes = [line for line in compiled.splitlines() if line.startswith("CREATE") and "INDEX" in line]
+    checked = [line for line in indexes if any(f"ON [{table}]" in line for table in (*ours, "resource_changes"))]
+
+    assert len(checked) >= 9
+    assert all("([tenant_id]" in line for line in checked)
+
+
+def test_an_upsert_updates_and_then_inserts_what_is_missing_under_a_range_lock() -> None:
+    fields = [Resource._meta.get_field(name) for name in RESOURCE_COLUMNS]
+
+    update, insert = bulk.sql_server_statements(
+        "resources", fields, ("tenant", "azure_id_hash"), ("name", "deleted_at")
+    )
+
+    same = "target.[tenant_id] = source.[tenant_id] AND target.[azure_id_hash] = source.[azure_id_hash]"
+    assert update.startswith(
+        "UPDATE target SET [name] = source.[name], [deleted_at] = source.[deleted_at] FROM [resources]"
+    )
+    assert "WITH (UPDLOCK, HOLDLOCK)" in update
+    assert update.endswith(f"ON {same}")
+    assert insert.startswith("INSERT INTO [resources] ([tenant_id], [id], [subscription_id], [azure_id], ")
+    assert insert.endswith(
+        f"WHERE NOT EXISTS (SELECT 1 FROM [resources] AS target WITH (UPDLOCK, HOLDLOCK) WHERE {same})"
+    )
+    assert update.count("%s") == insert.count("%s") == 1
+
+
+def test_the_document_is_read_with_the_types_of_the_columns() -> None:
+    fields = [Resource._meta.get_field(name) for name in RESOURCE_COLUMNS]
+
+    [insert] = bulk.sql_server_statements("resources", fields, (), ())
+
+    assert "[tenant_id] char(32) '$.c0'" in insert
+    assert "[azure_id] nvarchar(2048) '$.c3'" in insert
+    assert "[properties] nvarchar(max) '$.c15'" in insert
+    assert "[first_seen_at] datetimeoffset '$.c18'" in insert

@@ -1,0 +1,82 @@
+"""The worker fleet for real: beat's table, the broker, a worker process, and a sync at the end of it."""
+
+import time
+
+import pytest
+from celery import current_app
+from django.core.management import call_command
+from django_celery_beat.models import PeriodicTask
+from redis import Redis
+
+from audit.models import SyncRun
+from governance.azure.simulator.server import Simulator
+from governance.beat import TableScheduler
+from governance.celery import app
+from governance.tenancy import Scope, entered
+from tenants.dispatch import enqueue_due
+from tenants.models import Tenant
+from tests.inventory.truth import assert_equal_to_truth
+from tests.processes import start_python
+
+PATIENCE_SECONDS = 60.0
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _empty_queue(settings) -> None:  # type: ignore[no-untyped-def]
+    Redis.from_url(settings.CELERY_BROKER_URL).flushdb()
+
+
+def test_the_web_enqueues_where_the_worker_listens() -> None:
+    assert current_app.conf.broker_url == app.conf.broker_url
+
+
+def test_every_scheduled_task_exists() -> None:
+    from governance.schedules import SYNCS, beat_schedule
+
+    app.loader.import_default_modules()
+    wanted = {entry["task"] for entry in beat_schedule().values()} | {sync.task for sync in SYNCS}
+    assert wanted <= set(app.tasks)
+
+
+def test_beat_writes_the_table_into_its_database_and_removes_what_left_it() -> None:
+    from django_celery_beat.models import IntervalSchedule
+
+    hourly = IntervalSchedule.objects.create(every=1, period="hours")
+    PeriodicTask.objects.create(name="long-gone", task="nowhere", interval=hourly)
+
+    TableScheduler(app=app).setup_schedule()
+
+    tasks = dict(PeriodicTask.objects.exclude(name="celery.backend_cleanup").values_list("name", "task"))
+    assert tasks == {"fan-out-resources": "tenants.tasks.fan_out"}
+
+
+def test_a_worker_syncs_what_the_fan_out_enqueued(azure: Simulator, contoso: Tenant, fabrikam: Tenant) -> None:
+    assert {tenant.name for tenant in enqueue_due("resources")} == {"contoso", "fabrikam"}
+
+    worker = start_python("-m", "celery", "-A", "governance", "worker", "--pool", "solo", "--loglevel", "WARNING")
+    try:
+        _until_finished(2)
+    finally:
+        worker.terminate()
+        worker.communicate(timeout=PATIENCE_SECONDS)
+
+    assert_equal_to_truth(azure, contoso)
+    assert_equal_to_truth(azure, fabrikam)
+
+
+def test_the_fan_out_leaves_those_alone_who_are_not_due(azure: Simulator, contoso: Tenant) -> None:
+    call_command("sync", "resources", "--tenant", "contoso", "--json")
+
+    with entered(Scope.of(contoso.id)):
+        started_at = SyncRun.objects.get().started_at
+    assert enqueue_due("resources", now=started_at) == []
+
+
+def _until_finished(runs: int) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with entered(Scope.every_tenant(reason="A test waits for the worker.")):
+        while SyncRun.objects.finished().count() < runs:
+            assert time.monotonic() < deadline, "the worker did not finish"
+            time.sleep(0.1)
