@@ -129,6 +129,7 @@ class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # untyped
             return queryset
         if not filterset.is_valid():
             raise exceptions.ValidationError(filterset.problems())
+        view.asked = filterset
         rows: QuerySet[Any] = filterset.qs
         return rows
 
@@ -194,6 +195,7 @@ class TenantViewSet(GenericViewSet[Any]):
     `sorts` maps what `?sort=` may say to columns that are never null; the first is the default, "-" turns it round.
     """
 
+    asked: Any  # the valid filterset of this request, set by the backend
     sorts: ClassVar[dict[str, str]] = {}
     default_sort: ClassVar[str] = ""
     filter_backends = [StrictFilterBackend]

@@ -22,6 +22,12 @@ RESOURCE_SORTS = {
 CHANGE_SORTS = {"at": "at"}
 
 
+def names_a_tag(value: str) -> None:
+    """Raise ValidationError for a tag filter without a name."""
+    if not value.partition(":")[0].strip():
+        raise forms.ValidationError("Give the tag's name, or name:value.")
+
+
 class ResourceListFilter(StrictFilterSet):
     """Filters of the list of resources. Without `deleted` only what is there is shown."""
 
@@ -31,7 +37,7 @@ class ResourceListFilter(StrictFilterSet):
     type = TextFilter(method="of_type", label="Type")
     region = TextFilter(method="in_region", label="Region")
     resource_group = TextFilter(field_name="resource_group", lookup_expr="iexact", label="Resource group")
-    tag = TextFilter(method="with_tag", label="Tag (name or name:value)")
+    tag = TextFilter(method="with_tag", label="Tag (name or name:value)", validators=[names_a_tag])
     deleted = django_filters.ChoiceFilter(
         choices=[("no", "There"), ("yes", "Deleted"), ("any", "Both")], method="keep", label="Deleted"
     )
@@ -68,8 +74,6 @@ class ResourceListFilter(StrictFilterSet):
     def with_tag(self, queryset: ResourceQuerySet, name: str, value: str) -> ResourceQuerySet:
         """`tag=`: a tag's name, or name:value."""
         key, colon, wanted = value.partition(":")
-        if not key.strip():
-            raise forms.ValidationError("Give the tag's name, or name:value.")
         return queryset.tagged(key, wanted if colon else None)
 
 

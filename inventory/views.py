@@ -35,7 +35,7 @@ def resources(request: HttpRequest) -> HttpResponse:
         "problems": {} if valid else wanted.problems(),
         "page": page,
         "choices": _choices(),
-        "coverage": coverage("resources", now=timezone.now(), tenant_id=tenant_asked_for(request.GET)),
+        "coverage": coverage("resources", now=timezone.now(), tenant_id=tenant_asked_for(wanted)),
         "is_filtered": any(value for name, value in request.GET.items() if name not in {"page", "sort"}),
     }
     return render(request, "inventory/resources.html", context, status=200 if valid else 400)

@@ -51,6 +51,14 @@ def bump_data_version(tenant_id: UUID) -> None:
     Tenant.objects.filter(id=tenant_id).update(data_version=F("data_version") + 1)
 
 
+def off_board(subscription: Subscription, *, now: datetime) -> None:
+    """Expect this subscription no more. Raises ValueError when Azure still shows it."""
+    if subscription.access_lost_at is None:
+        raise ValueError(f"{subscription.name} is still visible in Azure; only a lost subscription can be off-boarded.")
+    subscription.off_boarded_at = now
+    subscription.save()
+
+
 @transaction.atomic
 def record_subscriptions(tenant: Tenant, seen: Sequence[SubscriptionRecord], *, now: datetime) -> list[Subscription]:
     """Store what the subscriptions list showed; one that is missing has lost access since now, and is kept.

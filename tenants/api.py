@@ -25,7 +25,7 @@ class CoveredViewSet(TenantViewSet):
 
     def coverage(self) -> dict[str, Any]:
         """Coverage of the tenant asked for, or of all in scope."""
-        tenant_id = tenant_asked_for(self.request.query_params)
+        tenant_id = tenant_asked_for(self.asked)
         return dict(CoverageSerializer(coverage(self.kind, now=timezone.now(), tenant_id=tenant_id)).data)
 
 

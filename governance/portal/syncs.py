@@ -45,7 +45,7 @@ def syncs(request: HttpRequest) -> HttpResponse:
         "problems": {} if valid else wanted.problems(),
         "page": Paginator(runs, PAGE_ROWS).get_page(page_number(request)),
         "coverages": [
-            (schedule, coverage(schedule.kind, now=timezone.now(), tenant_id=tenant_asked_for(request.GET)))
+            (schedule, coverage(schedule.kind, now=timezone.now(), tenant_id=tenant_asked_for(wanted)))
             for schedule in SYNCS
         ],
         "tenant_names": [tenant.name for tenant in tenants.values()],
