@@ -1,0 +1,79 @@
+"""`manage.py create_person`: a local account with roles, for as long as there is no sign-in by an identity provider."""
+
+import getpass
+import os
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from governance.access import Role
+from governance.management.answers import add_json_option, answer
+from governance.management.tenants import named_tenant
+from tenants.actions import grant_role
+from tenants.models import User
+
+
+class Command(BaseCommand):
+    """Create somebody who can sign in, or change a known person's name and roles. The password is asked for."""
+
+    help = "Create a local account, or change the name and roles of an existing one."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Who, and what they may do."""
+        parser.add_argument("email")
+        parser.add_argument("--name", default="")
+        parser.add_argument(
+            "--role", action="append", default=[], metavar="TENANT=ROLE", help="reader, operator or admin"
+        )
+        parser.add_argument("--platform-role", default="", choices=["auditor", "admin"])
+        parser.add_argument("--password-env", metavar="VARIABLE", help="take the password from there instead of asking")
+        add_json_option(parser)
+
+    @transaction.atomic
+    def handle(self, *args: Any, **options: Any) -> None:
+        """All of it or nothing."""
+        roles = dict(_role(text) for text in options["role"])
+        email = options["email"].strip().lower()
+        user = User.objects.filter(email=email).first()
+        is_new = user is None
+        try:
+            if user is None:
+                validate_email(email)
+                password = _password(options["password_env"])
+                validate_password(password)
+                user = User.objects.create_user(email, password=password)
+        except ValidationError as error:
+            raise CommandError("\n".join(error.messages)) from error
+        user.name = options["name"] or user.name
+        user.platform_role = options["platform_role"] or user.platform_role
+        user.save()
+        for name, role in roles.items():
+            with named_tenant(name) as tenant:
+                grant_role(user, tenant, role)
+        held = {name: role.word for name, role in roles.items()}
+        fact = {"email": user.email, "new": is_new, "roles": held, "platform_role": user.platform_role}
+        described = ", ".join(f"{role} of {name}" for name, role in held.items()) or "no role in a tenant"
+        words = f"{'Created' if is_new else 'Updated'} {user.email}: {described}."
+        answer(self, fact, words, as_json=options["as_json"])
+
+
+def _role(text: str) -> tuple[str, Role]:
+    name, _, word = text.partition("=")
+    try:
+        return name, Role.from_word(word)
+    except KeyError as error:
+        raise CommandError(f"{text!r} is not TENANT=ROLE with a role of reader, operator or admin.") from error
+
+
+def _password(variable: str | None) -> str:
+    if variable is None:
+        return getpass.getpass("Password: ")
+    try:
+        return os.environ[variable]
+    except KeyError as error:
+        raise CommandError(f"The environment variable {variable} is not set.") from error
