@@ -6,14 +6,13 @@ Errors follow RFC 9457 (application/problem+json): type, title, status, detail, 
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import orjson
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.openapi import AutoSchema
 from rest_framework import exceptions, pagination, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -58,28 +57,6 @@ class CoverageSerializer(serializers.Serializer[Any]):
     complete_as_of = serializers.DateTimeField(allow_null=True)
     gaps = GapSerializer(many=True)
     more_gaps = serializers.IntegerField(help_text="Gaps beyond those listed.")
-
-
-class ProblemAutoSchema(AutoSchema):
-    """Documents, for every operation, the errors it can answer with, and the coverage of every list."""
-
-    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
-        self.resolve_serializer(CoverageSerializer, direction)
-        responses: dict[str, Any] = super()._get_response_bodies(direction)
-        for code in self._error_codes():
-            described = self._get_response_for_code(ProblemSerializer, code, [PROBLEM_JSON])  # type: ignore[no-untyped-call]
-            responses.setdefault(code, described)
-        return responses
-
-    def _error_codes(self) -> list[str]:
-        codes = ["401"]
-        if self.method != "GET":
-            codes += ["400", "403", "404", "503"]
-        elif self._is_list_view():
-            codes += ["400"]
-        if "{" in self.path.replace("{version}", ""):
-            codes += ["404"]
-        return sorted(set(codes))
 
 
 def problem_response(error: Exception, context: Mapping[str, Any]) -> Response | None:

@@ -1,0 +1,47 @@
+"""How the OpenAPI file is made: what drf-spectacular cannot see in the views by itself."""
+
+from typing import Any, Literal
+
+from drf_spectacular.authentication import SessionScheme
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+
+from governance.drf import PROBLEM_JSON, CoverageSerializer, ProblemSerializer
+from governance.tenancy import Scope, entered
+
+
+class PortalSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]  # registers itself when defined
+    """The portal's session cookie."""
+
+    target_class = "tenants.authentication.PortalSessionAuthentication"
+
+
+class ScopedSchemaGenerator(SchemaGenerator):
+    """Looks at the views' querysets within an empty scope: their models are told, no row is read."""
+
+    def get_schema(self, *args: Any, **kwargs: Any) -> Any:
+        """The whole document."""
+        with entered(Scope.nothing()):
+            return super().get_schema(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+
+class ProblemAutoSchema(AutoSchema):
+    """Documents, for every operation, the errors it can answer with, and the coverage of every list."""
+
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
+        self.resolve_serializer(CoverageSerializer, direction)
+        responses: dict[str, Any] = super()._get_response_bodies(direction)
+        for code in self._error_codes():
+            described = self._get_response_for_code(ProblemSerializer, code, [PROBLEM_JSON])  # type: ignore[no-untyped-call]
+            responses.setdefault(code, described)
+        return responses
+
+    def _error_codes(self) -> list[str]:
+        codes = ["401"]
+        if self.method != "GET":
+            codes += ["400", "403", "404", "503"]
+        elif self._is_list_view():
+            codes += ["400"]
+        if "{" in self.path.replace("{version}", ""):
+            codes += ["404"]
+        return sorted(set(codes))

@@ -1,0 +1,180 @@
+"""Every address there is, taken from the URL configuration, and the two tenants that must not see each other.
+
+Nothing here is a list of addresses: a new one is crawled by itself, and a new path parameter fails the crawl until it
+is taught what an own and a foreign object are.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+from uuid import uuid4
+
+import orjson
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from audit.models import SyncRun
+from governance.azure.simulator.server import Simulator
+from governance.tenancy import Scope, entered
+from inventory.models import Resource, ResourceChange
+from tenants.models import Subscription, Tenant, User
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+SAFE = ("GET", "HEAD")
+# Which object a path parameter names. `pk` is named by the list it belongs to: "tenant-detail" is a tenant.
+OBJECT_OF_PARAMETER = {"run_id": "sync", "resource_id": "resource"}
+CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
+SHORTEST_MARKER = 6  # characters; shorter names occur by chance
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One entry of the URL configuration. `route` is how Django itself names what it resolved."""
+
+    view: str
+    route: str
+    parameters: tuple[str, ...]
+
+    @property
+    def is_api(self) -> bool:
+        """Whether it answers JSON to programs."""
+        return "version" in self.parameters
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether it names one object."""
+        return bool(set(self.parameters) - {"version"})
+
+    def path(self, keys: dict[str, str]) -> str:
+        """The address with these objects' keys in it. AssertionError for a parameter nobody explained."""
+        return reverse(self.view, kwargs={name: self._value(name, keys) for name in self.parameters})
+
+    def _value(self, parameter: str, keys: dict[str, str]) -> str:
+        if parameter == "version":
+            return "v1"
+        named = self.view.removesuffix("-detail") if parameter == "pk" else OBJECT_OF_PARAMETER.get(parameter)
+        assert named in keys, f"teach the crawl about {parameter} of {self.view}"
+        return keys[named]
+
+
+def addresses() -> list[Address]:
+    """All of them."""
+    return list(_walk(get_resolver().url_patterns, route="", namespaces=(), parameters=()))
+
+
+def _walk(
+    patterns: list[Any], *, route: str, namespaces: tuple[str, ...], parameters: tuple[str, ...]
+) -> Iterator[Address]:
+    for entry in patterns:
+        here = route + str(entry.pattern)
+        named = (*parameters, *entry.pattern.regex.groupindex)
+        if isinstance(entry, URLResolver):
+            inner = (*namespaces, entry.namespace) if entry.namespace else namespaces
+            yield from _walk(entry.url_patterns, route=here, namespaces=inner, parameters=named)
+            continue
+        assert isinstance(entry, URLPattern)
+        assert entry.name, f"give {here!r} a name, so that the crawl can reach it"
+        yield Address(":".join((*namespaces, entry.name)), here, named)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One tenant as the other one must never see it."""
+
+    tenant: Tenant
+    keys: dict[str, str]  # its newest objects, by what a path parameter can name
+    markers: frozenset[str]  # words, in lower case, that occur in this tenant only
+    secrets: frozenset[str]  # words that nobody may ever see
+
+
+def missing() -> dict[str, str]:
+    """Keys of objects that do not exist anywhere."""
+    return dict.fromkeys(("tenant", "subscription", "resource", "sync"), str(uuid4()))
+
+
+def malformed() -> dict[str, str]:
+    """Keys that are none."""
+    return dict.fromkeys(("tenant", "subscription", "resource", "sync"), "no-key-'at'-all")
+
+
+def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User]) -> Side:
+    """What is to be known of a synced tenant."""
+    there = azure.tenant(tenant.name)
+    truth = azure.truth(tenant.name)
+    foreign = orjson.dumps(azure.truth(other.name)).decode().lower()
+    with entered(Scope.of(tenant.id)):
+        run = SyncRun.objects.order_by("-started_at").first()
+        subscription = Subscription.objects.order_by("name").first()
+        resource = Resource.objects.live().order_by("name").first()
+        words = {
+            tenant.name,
+            str(tenant.id),
+            str(tenant.azure_tenant_id),
+            *(person.email for person in people),
+            *(str(person.id) for person in people),
+            *(row.name for row in truth.resources),
+            *(row.resource_group for row in truth.resources),
+            *(row.subscription_id for row in truth.subscriptions),
+            *(row.display_name for row in truth.subscriptions),
+            *map(str, SyncRun.objects.values_list("id", flat=True)),
+            *map(str, Subscription.objects.values_list("id", flat=True)),
+            *map(str, Resource.objects.values_list("id", flat=True)),
+            *map(str, ResourceChange.objects.values_list("id", flat=True)[:50]),
+        }
+        keys = {
+            "tenant": str(tenant.id),
+            "subscription": str(subscription.id),
+            "resource": str(resource.id),
+            "sync": str(run.id),
+        }
+    markers = {word.lower() for word in words if len(word) >= SHORTEST_MARKER}
+    return Side(
+        tenant=tenant,
+        keys=keys,
+        markers=frozenset(word for word in markers if word not in foreign),
+        secrets=frozenset({there.client_secret.lower(), there.client_id.lower(), tenant.secret_ref.lower()}),
+    )
+
+
+def client_of(user: User | None, **options: Any) -> Client:
+    """A browser of this person; None is nobody."""
+    client = Client(**options)
+    if user is not None:
+        client.force_login(user)
+    return client
+
+
+def ask(client: Client, method: str, path: str, body: dict[str, str] | None = None, *, as_json: bool = False) -> Any:
+    """One request; an exception in a view is the test's exception."""
+    if body is None:
+        return client.generic(method, path)
+    if as_json:
+        return client.generic(method, path, orjson.dumps(body), "application/json")
+    return client.generic(method, path, "&".join(f"{name}={value}" for name, value in body.items()), FORM)
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def said(response: Any) -> str:
+    """All that an answer says, headers and cookies of the session aside included, in lower case."""
+    headers = "\n".join(f"{name}: {value}" for name, value in response.items())
+    return unquote_plus(headers).lower() + "\n" + bytes(response.content).decode("utf-8", "replace").lower()
+
+
+def leaks(response: Any, words: frozenset[str], *, asked: str = "") -> list[str]:
+    """Which of these words the answer holds, those that the question itself held aside."""
+    text, question = said(response), unquote_plus(asked).lower()
+    return sorted(word for word in words if word in text and word not in question)
+
+
+def comparable(response: Any, *own: str) -> tuple[int, dict[str, str], bytes]:
+    """An answer without what is particular to one request: the CSRF token, and the words of the question."""
+    body = CSRF.sub(b"", bytes(response.content))
+    headers = {name: str(value) for name, value in response.items() if name != "Content-Length"}
+    for word in own:
+        body = body.replace(word.encode(), b"<asked>")
+        headers = {name: value.replace(word, "<asked>") for name, value in headers.items()}
+    return response.status_code, headers, body

@@ -1,0 +1,450 @@
+"""Every address, every person, every method: strangers learn nothing, readers change nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import orjson
+import pytest
+from django.conf import LazySettings
+from django.urls import get_resolver
+from redis import Redis
+
+from audit.models import SyncRun
+from governance.azure.simulator.faults import Fault
+from governance.azure.simulator.server import Simulator
+from governance.filters import StrictFilterSet
+from governance.tenancy import Scope, entered
+from inventory.models import Resource
+from tenants.models import Membership, Subscription, Tenant, User
+from tests.conftest import sync
+from tests.portal.crawl import (
+    METHODS,
+    SAFE,
+    Address,
+    Side,
+    addresses,
+    ask,
+    client_of,
+    comparable,
+    leaks,
+    malformed,
+    missing,
+    side,
+)
+
+# Open to everybody, signed in or not. Everything else is for people.
+PUBLIC = {"home", "sign-in", "sign-out", "healthz", "healthz-data", "schema", "api-docs"}
+WATCHED = (Tenant, Subscription, Resource, Membership, SyncRun)
+SIGN_IN = "/sign-in/"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Two tenants, both read, and all the people."""
+
+    contoso: Side
+    fabrikam: Side
+    people: dict[str, User | None]
+    broker: Any
+
+    def own(self, who: str) -> Side:
+        """The tenant that the crawl takes for this person's own."""
+        return self.fabrikam if who == "charlie" else self.contoso
+
+    def foreign(self, who: str) -> Side:
+        """The other one."""
+        return self.contoso if who == "charlie" else self.fabrikam
+
+    def forbidden(self, who: str) -> frozenset[str]:
+        """Words that no answer to this person may hold."""
+        secrets = self.contoso.secrets | self.fabrikam.secrets
+        if who == "auditor":
+            return secrets
+        if who == "nobody":
+            return secrets | self.contoso.markers | self.fabrikam.markers
+        return secrets | self.foreign(who).markers
+
+    def queue(self) -> list[Any]:
+        """The tasks that wait at the broker: their arguments."""
+        waiting = [orjson.loads(task) for task in self.broker.lrange("celery", 0, -1)]
+        return [orjson.loads(task["headers"]["argsrepr"].replace("'", '"').replace("None", "null")) for task in waiting]
+
+
+@pytest.fixture
+def world(
+    azure: Simulator,
+    contoso: Tenant,
+    fabrikam: Tenant,
+    alice: User,
+    olga: User,
+    bob: User,
+    charlie: User,
+    auditor: User,
+    settings: LazySettings,
+) -> Iterator[World]:
+    """Each tenant read twice: the second time a row was unreadable, so that there are gaps to talk about."""
+    sync(contoso)
+    sync(fabrikam)
+    azure.advance(days=20)
+    for tenant, asker in ((contoso, alice), (fabrikam, charlie)):
+        azure.faults.add(Fault("bad_row", path="ResourceGraph", how="oversized_name", times=1))
+        assert sync(tenant).outcome == "partial"
+        azure.faults.clear()
+        with entered(Scope.of(tenant.id)):
+            SyncRun.objects.update(requested_by=asker)
+    broker = Redis.from_url(settings.CELERY_BROKER_URL)
+    broker.flushdb()
+    yield World(
+        contoso=side(azure, contoso, fabrikam, [alice, olga, bob]),
+        fabrikam=side(azure, fabrikam, contoso, [charlie]),
+        people={"alice": alice, "olga": olga, "bob": bob, "charlie": charlie, "auditor": auditor, "nobody": None},
+        broker=broker,
+    )
+    broker.flushdb()
+    broker.close()
+
+
+PEOPLE = ("alice", "olga", "bob", "charlie", "auditor", "nobody")
+
+
+def stored() -> dict[str, list[dict[str, Any]]]:
+    """Every value of the tables that readers must not change."""
+    with entered(Scope.every_tenant(reason="A test looks at everything.")):
+        return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in WATCHED}
+
+
+def body_for(tenant_id: str) -> dict[str, str]:
+    """What a form or a program sends to start a sync: the only write there is, sent to every address."""
+    return {"tenant": tenant_id, "kind": "resources", "status": "paused", "role": "admin", "name": "renamed"}
+
+
+def visit(world: World, who: str, method: str, address: Address, keys: dict[str, str], tenant_id: str) -> Any:
+    """One visit by a fresh browser (a sign-out on the way must not spoil the next visit)."""
+    path = address.path(keys)
+    body = None if method in SAFE else body_for(tenant_id)
+    response = ask(client_of(world.people[who]), method, path, body, as_json=address.is_api)
+    assert response.status_code < 500, f"{who} {method} {path}: {response.status_code}"
+    found = leaks(response, world.forbidden(who), asked=f"{path} {body}")
+    assert not found, f"{who} {method} {path} shows {found[:5]}"
+    return response
+
+
+# --- the crawl itself -------------------------------------------------------------------------------------------------
+
+
+def leaves(patterns: list[Any]) -> int:
+    """How many addresses the URL configuration has, counted without the crawl's own walk."""
+    return sum(leaves(entry.url_patterns) if hasattr(entry, "url_patterns") else 1 for entry in patterns)
+
+
+def test_the_crawl_reaches_every_address_of_the_url_configuration(world: World) -> None:
+    reached = {
+        visit(world, "alice", "GET", address, world.contoso.keys, world.contoso.keys["tenant"]).resolver_match.route
+        for address in addresses()
+    }
+
+    assert reached == {address.route for address in addresses()}
+    assert len(reached) == leaves(get_resolver().url_patterns)
+
+
+def test_a_path_parameter_nobody_explained_fails_the_crawl() -> None:
+    with pytest.raises(AssertionError, match="teach the crawl about budget_id of budget"):
+        Address("budget", "budgets/<budget_id>/", ("budget_id",)).path(missing())
+
+
+def test_the_markers_are_many_and_each_side_sees_its_own(world: World) -> None:
+    for who in ("alice", "charlie"):
+        own = world.own(who)
+        page = ask(client_of(world.people[who]), "GET", "/resources/")
+        listed = ask(client_of(world.people[who]), "GET", "/api/v1/resources/?page_size=1000&deleted=any")
+
+        assert len(own.markers) > 150
+        assert len(leaks(page, own.markers)) > 50
+        assert len(leaks(listed, own.markers)) > 100
+
+
+# --- strangers --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_no_answer_holds_a_word_of_a_foreign_tenant(world: World, who: str) -> None:
+    own, foreign = world.own(who), world.foreign(who)
+
+    for address in addresses():
+        kinds_of_keys = [own.keys, foreign.keys, missing(), malformed()] if address.needs_key else [own.keys]
+        for keys in kinds_of_keys:
+            for method in METHODS:
+                visit(world, who, method, address, keys, foreign.keys["tenant"])
+
+
+@pytest.mark.parametrize("who", ["alice", "olga", "bob", "charlie"])
+def test_a_foreign_object_answers_like_one_that_does_not_exist(world: World, who: str) -> None:
+    foreign, absent, no_key = world.foreign(who).keys, missing(), malformed()
+
+    for address in addresses():
+        if not address.needs_key:
+            continue
+        for method in METHODS:
+            answers = []
+            for keys in (foreign, absent, no_key):
+                response = visit(world, who, method, address, keys, keys["tenant"])
+                answers.append(comparable(response, *keys.values()))
+            assert answers[0] == answers[1] == answers[2], f"{method} {address.view}"
+            if method in SAFE:
+                assert answers[0][0] == 404, f"{method} {address.view}"
+
+
+@pytest.mark.parametrize("who", ["alice", "charlie", "auditor"])
+def test_people_reach_their_own_objects(world: World, who: str) -> None:
+    for address in addresses():
+        if address.needs_key:
+            response = visit(world, who, "GET", address, world.own(who).keys, "")
+
+            assert response.status_code == 200, address.view
+
+
+# --- nobody -----------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_is_sent_to_sign_in_or_refused(world: World) -> None:
+    for address in addresses():
+        if address.view in PUBLIC:
+            continue
+        for keys in (world.contoso.keys, world.fabrikam.keys, missing(), malformed()):
+            for method in METHODS:
+                response = visit(world, "nobody", method, address, keys, keys["tenant"])
+
+                if address.is_api:
+                    assert response.status_code == 401, f"{method} {address.view}"
+                elif response.status_code != 405:
+                    assert response.status_code == 302, f"{method} {address.view}"
+                    assert response["Location"].startswith(SIGN_IN)
+
+
+def test_what_is_public_answers_everybody_alike(world: World) -> None:
+    assert {address.view for address in addresses()} >= PUBLIC
+
+    for address in addresses():
+        if address.view in PUBLIC - {"healthz-data", "sign-in", "sign-out", "home"}:
+            nobody = visit(world, "nobody", "GET", address, {}, "")
+            alice = visit(world, "alice", "GET", address, {}, "")
+
+            assert nobody.status_code == 200, address.view
+            assert nobody.content == alice.content, address.view
+
+
+# --- filters ----------------------------------------------------------------------------------------------------------
+
+
+def subclasses(cls: type) -> Iterator[type[Any]]:
+    """All of them, at any depth."""
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from subclasses(sub)
+
+
+def filter_parameters() -> set[str]:
+    """Every parameter any list knows."""
+    found = set(StrictFilterSet.PASSED_THROUGH)
+    for filterset in subclasses(StrictFilterSet):
+        found |= set(filterset.base_filters)
+    return found
+
+
+def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], list[str]]]:
+    """Per parameter: own values, foreign ones, and foreign-looking ones that exist nowhere (as long as those)."""
+    own, foreign = world.own(who), world.foreign(who)
+
+    def examples(one: Side) -> dict[str, list[str]]:
+        with entered(Scope.of(one.tenant.id)):
+            row = Resource.objects.select_related("subscription").get(id=one.keys["resource"])
+            unique = next(
+                name for name in sorted(Resource.objects.values_list("name", flat=True)) if name in one.markers
+            )
+            group = next(
+                name for name in Resource.objects.values_list("resource_group", flat=True) if name in one.markers
+            )
+            tags = Resource.objects.exclude(tags={}).first().tags
+        name, value = next(iter(tags.items()))
+        return {
+            "tenant": [one.tenant.name, str(one.tenant.id), one.tenant.name.upper()],
+            "subscription": [row.subscription.subscription_id],
+            "type": [row.type],
+            "region": [row.location],
+            "resource_group": [group],
+            "tag": [name, f"{name}:{value}"],
+            "q": [unique],
+            "deleted": ["no", "yes", "any"],
+            "kind": ["resources", "deleted"],
+            "outcome": ["partial"],
+            "sort": ["name", "-name"],
+            "page": ["1", "2"],
+            "page_size": ["1000"],
+            "cursor": [cursor_of(world, "alice" if one is world.contoso else "charlie")],
+        }
+
+    mine, theirs = examples(own), examples(foreign)
+    nowhere = {name: [str(uuid4()) if len(v) == 36 else "z" * len(v) for v in theirs[name]] for name in theirs}
+    return {name: (mine[name], theirs[name], nowhere[name]) for name in mine}
+
+
+def cursor_of(world: World, who: str) -> str:
+    """A cursor into this person's own list of resources."""
+    page = ask(client_of(world.people[who]), "GET", "/api/v1/resources/?page_size=5").json()
+    return str(page["next"].split("cursor=")[1].split("&")[0])
+
+
+@pytest.mark.parametrize("who", ["bob", "charlie", "nobody"])
+def test_no_filter_opens_a_foreign_tenant(world: World, who: str) -> None:
+    values, client = values_of(world, who), client_of(world.people[who])
+
+    for name in sorted(filter_parameters()):
+        assert name in values, f"teach the crawl about the parameter {name}"
+        own, foreign, nowhere = values[name]
+        mixed = [f"{one},{other}" for one, other in zip(own, foreign, strict=True)]
+        wrong = ["", "\x00", "%", "' OR 1=1 --", "None", "*", "[]", "٣", "9" * 30]
+        for address in addresses():
+            if address.needs_key or address.view in PUBLIC:
+                continue
+            path = address.path({})
+            questions = [urlencode({name: value}) for value in (*own, *foreign, *nowhere, *mixed, *wrong)]
+            questions += [urlencode([(name, own[0]), (name, foreign[0])])]
+            for question in questions:
+                response = ask(client, "GET", f"{path}?{question}")
+                found = leaks(response, world.forbidden(who), asked=question)
+                assert response.status_code < 500
+                assert not found, f"{who} {path}?{question} shows {found[:5]}"
+
+
+@pytest.mark.parametrize("who", ["bob", "charlie"])
+def test_a_foreign_value_of_a_filter_answers_like_one_that_exists_nowhere(world: World, who: str) -> None:
+    values, client = values_of(world, who), client_of(world.people[who])
+
+    for name in ("tenant", "subscription", "resource_group", "q"):
+        _, foreign, nowhere = values[name]
+        for address in addresses():
+            if address.needs_key or address.view in PUBLIC:
+                continue
+            for theirs, nobodys in zip(foreign, nowhere, strict=True):
+                answers = [
+                    comparable(ask(client, "GET", f"{address.path({})}?{urlencode({name: value})}"), value)
+                    for value in (theirs, nobodys)
+                ]
+                assert answers[0] == answers[1], f"{address.view}?{name}={theirs}"
+
+
+@pytest.mark.parametrize("who", ["charlie", "nobody"])
+def test_public_pages_hold_nothing_of_a_tenant_whatever_is_asked(world: World, who: str) -> None:
+    asked = urlencode({name: foreign[0] for name, (_, foreign, _) in values_of(world, who).items()})
+
+    for address in addresses():
+        if address.view in PUBLIC:
+            response = ask(client_of(world.people[who]), "GET", f"{address.path({})}?{asked}")
+
+            assert not leaks(response, world.forbidden(who), asked=asked), address.view
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_error_pages_hold_nothing_of_a_foreign_tenant(world: World, who: str) -> None:
+    strict = client_of(world.people[who], enforce_csrf_checks=True)
+    tenant_id = world.foreign(who).keys["tenant"]
+
+    answers = [
+        ask(strict, "GET", "/nowhere/"),
+        ask(strict, "GET", "/api/v1/nowhere/"),
+        ask(strict, "GET", "/api/v2/resources/"),
+        ask(strict, "GET", "/resources/?page=none"),
+        ask(strict, "POST", "/syncs/run/", body_for(tenant_id)),
+        ask(strict, "POST", "/api/v1/syncs/", body_for(tenant_id), as_json=True),
+    ]
+
+    for response in answers:
+        assert 300 <= response.status_code < 500
+        assert not leaks(response, world.forbidden(who), asked=tenant_id)
+
+
+# --- writes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", ["bob", "auditor", "charlie", "nobody"])
+def test_who_may_not_write_changes_nothing_anywhere(world: World, who: str) -> None:
+    contoso = world.contoso.keys
+    before = stored()
+
+    for address in addresses():
+        for keys in [contoso, missing()] if address.needs_key else [contoso]:
+            for method in METHODS:
+                visit(world, who, method, address, keys, contoso["tenant"])
+
+    assert stored() == before
+    assert world.queue() == []
+
+
+@pytest.mark.parametrize("path", ["/syncs/run/", "/api/v1/syncs/"])
+class TestRunNow:
+    """The one write of this version, through both of its doors."""
+
+    def send(self, world: World, who: str, path: str, tenant_id: str, **options: Any) -> Any:
+        """Ask for a sync of this tenant."""
+        body = {"tenant": tenant_id, "kind": "resources"}
+        return ask(client_of(world.people[who], **options), "POST", path, body, as_json=path.startswith("/api"))
+
+    @pytest.mark.parametrize("who", ["alice", "olga"])
+    def test_admin_and_operator_enqueue_exactly_one_task(self, world: World, path: str, who: str) -> None:
+        tenant_id, person = world.contoso.keys["tenant"], world.people[who]
+        assert person is not None
+
+        response = self.send(world, who, path, tenant_id)
+
+        assert response.status_code in {202, 303}
+        assert world.queue() == [[tenant_id, str(person.id)]]
+
+    @pytest.mark.parametrize("who", ["bob", "auditor"])
+    def test_reader_and_auditor_are_refused(self, world: World, path: str, who: str) -> None:
+        response = self.send(world, who, path, world.contoso.keys["tenant"])
+
+        assert response.status_code == 403
+        assert world.queue() == []
+
+    def test_a_stranger_is_answered_as_if_there_were_no_such_tenant(self, world: World, path: str) -> None:
+        contoso, nowhere = world.contoso.keys["tenant"], str(uuid4())
+
+        foreign = self.send(world, "charlie", path, contoso)
+        absent = self.send(world, "charlie", path, nowhere)
+
+        assert foreign.status_code == 404
+        assert comparable(foreign, contoso) == comparable(absent, nowhere)
+        assert world.queue() == []
+
+    def test_nobody_is_turned_away(self, world: World, path: str) -> None:
+        response = self.send(world, "nobody", path, world.contoso.keys["tenant"])
+
+        assert response.status_code == (401 if path.startswith("/api") else 302)
+        assert world.queue() == []
+
+    def test_without_the_csrf_token_even_the_admin_is_refused(self, world: World, path: str) -> None:
+        response = self.send(world, "alice", path, world.contoso.keys["tenant"], enforce_csrf_checks=True)
+
+        assert response.status_code == 403
+        assert world.queue() == []
+
+
+def test_with_the_csrf_token_of_the_page_the_admin_is_heard(world: World) -> None:
+    client = client_of(world.people["alice"], enforce_csrf_checks=True)
+    client.get("/syncs/")
+    token = client.cookies["csrftoken"].value
+    tenant_id = world.contoso.keys["tenant"]
+
+    page = client.post("/syncs/run/", {"tenant": tenant_id, "kind": "resources", "csrfmiddlewaretoken": token})
+    api = client.post(
+        "/api/v1/syncs/",
+        {"tenant": tenant_id, "kind": "resources"},
+        content_type="application/json",
+        headers={"X-CSRFToken": token},
+    )
+
+    assert (page.status_code, api.status_code) == (303, 202)
+    assert len(world.queue()) == 2
