@@ -224,6 +224,8 @@ def typed_errors() -> Iterator[None]:
         yield
     except sdk.ClientAuthenticationError as error:
         raise _authentication_error(error) from error
+    except sdk.IncompleteReadError as error:
+        raise UnavailableError("Azure hung up in the middle of its answer.") from error
     except sdk.DecodeError as error:
         raise BadShapeError("Azure's answer was cut or is not JSON.") from error
     except (sdk.ServiceRequestError, sdk.ServiceResponseError) as error:
@@ -278,6 +280,8 @@ def _sign_in_remedy(message: str) -> str:
         return "Check the client id, or grant admin consent for the application in that tenant."
     if "AADSTS90002" in message:
         return "Check the tenant id."
+    if "authority configuration" in message:  # MSAL's words for a tenant whose discovery document is refused
+        return "Check the tenant id, and AZURE_AUTHORITY_HOST."
     return "Check tenant id, client id, secret and AZURE_AUTHORITY_HOST."
 
 
