@@ -4,7 +4,6 @@ Every process gets a Valkey of its own. With TEST_POSTGRES=1 the first one start
 --database-only then runs only the tests that touch the database.
 """
 
-import atexit
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +14,6 @@ import pytest
 from governance.valkey import free_port, start_valkey
 
 _open = ExitStack()
-atexit.register(_open.close)
 
 
 def _start() -> None:
@@ -42,6 +40,11 @@ _start()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--database-only`: leave out what never touches the database."""
     parser.addoption("--database-only", action="store_true", help="run only the tests that use the database")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what was started."""
+    _open.close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
