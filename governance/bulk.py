@@ -101,7 +101,7 @@ def _write_sqlite(
     marks = ", ".join(["%s"] * len(names))
     sql = f"INSERT INTO {connection.ops.quote_name(table)} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608
     columns = [_as_sqlite(field, values) for field, values in zip(fields, zip(*rows, strict=True), strict=True)]
-    cursor.executemany(sql + _conflict_clause(fields, key, update), zip(*columns, strict=True))
+    cursor.executemany(sql + _conflict_clause(fields, key, update), list(zip(*columns, strict=True)))
 
 
 def _as_sqlite(field: Any, values: Sequence[Any]) -> Sequence[Any]:

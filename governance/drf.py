@@ -6,14 +6,17 @@ Errors follow RFC 9457 (application/problem+json): type, title, status, detail, 
 import base64
 import binascii
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 import orjson
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404
+from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import exceptions, pagination, serializers, status
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
@@ -104,6 +107,7 @@ class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # untyped
         filterset = self.get_filterset(request, queryset, view)
         if filterset is None:
             return queryset
+        filterset.passed_through = KeysetPagination.PARAMETERS
         if not filterset.is_valid():
             raise exceptions.ValidationError(filterset.problems())
         view.asked = filterset
@@ -125,6 +129,8 @@ class KeysetPagination(pagination.BasePagination):
     `?cursor=` is opaque and belongs to one sort order; `?page_size=` is 1 to 1,000. The view says how it is sorted
     (`sort_of(request)`) and what to say about coverage (`coverage()`).
     """
+
+    PARAMETERS = frozenset({"cursor", "page_size"})
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """One page of rows. Raises ValidationError for a cursor or size that cannot be read."""
@@ -166,6 +172,17 @@ class KeysetPagination(pagination.BasePagination):
         ]
 
 
+class BoundedJSONParser(JSONParser):
+    """DRF's, but nesting without end is the sender's error (400), not ours (500)."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        """The body as data. Raises ParseError."""
+        try:
+            return super().parse(stream, media_type, dict(parser_context or {}))
+        except RecursionError as error:
+            raise exceptions.ParseError("The JSON is nested too deeply.") from error
+
+
 class TenantViewSet(GenericViewSet[Any]):
     """A view of tenants' rows: scoped by the managers, filtered strictly, paged by key.
 
@@ -175,6 +192,7 @@ class TenantViewSet(GenericViewSet[Any]):
     asked: Any  # the valid filterset of this request, set by the backend
     sorts: ClassVar[dict[str, str]] = {}
     default_sort: ClassVar[str] = ""
+    parser_classes = [BoundedJSONParser]
     filter_backends = [StrictFilterBackend]
     pagination_class = KeysetPagination
 
@@ -217,9 +235,11 @@ def _after(cursor: str, model: type[Model], column: str, *, descending: bool) ->
         sorted_by, text, key = orjson.loads(
             base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         )
-        if sorted_by != column or "\x00" in f"{text}{key}":
+        if sorted_by != column or not isinstance(text, str) or not isinstance(key, str) or "\x00" in f"{text}{key}":
             raise ValueError
         value = model._meta.get_field(column).to_python(text)  # type: ignore[union-attr]
+        if isinstance(value, datetime) and timezone.is_naive(value):
+            raise ValueError
         key = model._meta.pk.to_python(key)
     except (binascii.Error, ValueError, TypeError, ValidationError) as error:
         message = "This cursor belongs to no page of this list in this order; start again without it."

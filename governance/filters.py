@@ -11,10 +11,10 @@ from django.http import QueryDict
 class StrictFilterSet(django_filters.FilterSet):  # type: ignore[misc]  # untyped library
     """A FilterSet that refuses parameters it does not know: a misspelt filter must not look like "no filter".
 
-    `PASSED_THROUGH` are parameters other parts of the view read (page, cursor).
+    `passed_through` are parameters that other parts of the view read: a page's number, or the API's cursor and size.
     """
 
-    PASSED_THROUGH: frozenset[str] = frozenset({"page", "cursor", "page_size"})
+    passed_through: frozenset[str] = frozenset({"page"})  # the API's backend sets its own
 
     def is_valid(self) -> bool:
         """True when every parameter is known and every value can be read."""
@@ -29,14 +29,14 @@ class StrictFilterSet(django_filters.FilterSet):  # type: ignore[misc]  # untype
         return queryset
 
     def _unknown(self) -> list[str]:
-        known = ", ".join(sorted({*self.filters, *self.PASSED_THROUGH}))
-        unknown = set(self.data) - set(self.filters) - self.PASSED_THROUGH
+        known = ", ".join(sorted({*self.filters, *self.passed_through}))
+        unknown = set(self.data) - set(self.filters) - self.passed_through
         return [f"There is no parameter {name[:60]!r}. Known: {known}." for name in sorted(unknown)]
 
     def _repeated(self) -> list[str]:
         if not isinstance(self.data, QueryDict):
             return []
-        repeated = (name for name in self.filters if len(self.data.getlist(name)) > 1)
+        repeated = (name for name in (*self.filters, *self.passed_through) if len(self.data.getlist(name)) > 1)
         return [f"{name} was given more than once; give it once." for name in repeated]
 
     def problems(self) -> dict[str, list[str]]:

@@ -1,7 +1,6 @@
 """What every portal page needs: a signed-in person, and a page number that can be read."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
@@ -11,16 +10,9 @@ LONGEST_PAGE_NUMBER = 9  # digits
 
 
 def signed_in(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A page for signed-in people; others are shown the sign-in page. Nothing of it may be kept by a shared cache."""
+    """A page for signed-in people; others are shown the sign-in page."""
     guarded: Callable[..., HttpResponse] = login_required(view)
-
-    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = guarded(request, *args, **kwargs)
-        response["Cache-Control"] = "private, no-store"
-        return response
-
-    page.__name__, page.__doc__, page.__module__ = view.__name__, view.__doc__, view.__module__
-    return page
+    return guarded
 
 
 def page_number(request: HttpRequest) -> int:

@@ -19,7 +19,10 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    # Tracebacks as Python prints them: the richer ones show local variables, and those may hold a tenant's data.
+    readable = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    json = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    renderers: list[Any] = json if as_json else [readable]
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -27,7 +30,7 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
             "events": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "foreign_pre_chain": SHARED_PROCESSORS,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
             }
         },
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "events"}},

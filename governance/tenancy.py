@@ -109,6 +109,20 @@ class TenantQuerySet(models.QuerySet[Row_co]):
         require_in_scope(row.tenant_id for row in rows)
         return super().bulk_create(rows, *args, **kwargs)
 
+    def bulk_update(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> int:
+        """As Django's, but no row may be given to a tenant outside the scope."""
+        rows = list(objs)
+        require_in_scope(row.tenant_id for row in rows)
+        return super().bulk_update(rows, *args, **kwargs)
+
+    def update(self, **kwargs: Any) -> int:
+        """As Django's, but no row may be given to a tenant outside the scope."""
+        if "tenant" in kwargs:
+            require_in_scope([getattr(kwargs["tenant"], "pk", kwargs["tenant"])])
+        if "tenant_id" in kwargs:
+            require_in_scope([kwargs["tenant_id"]])
+        return super().update(**kwargs)
+
 
 class TenantManager(models.Manager[Row_co], Generic[Row_co]):
     """Filters every query by the current scope; raises UnscopedError when there is none."""
@@ -149,8 +163,9 @@ class TenantOwned(models.Model):
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """As Django's, but only within a scope that holds the row's tenant."""
-        require_in_scope([self.tenant_id])
+        """As Django's, but only a row that is in scope as it is stored: Django itself deletes by primary key alone."""
+        if not type(self).objects.filter(pk=self.pk).exists():
+            raise UnscopedError("A row outside the current scope was to be deleted.")
         return super().delete(*args, **kwargs)
 
 

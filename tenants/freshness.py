@@ -59,7 +59,7 @@ class TenantFreshness:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """All tenants in scope together: the worst state, the oldest date, and the gaps by name."""
+    """All tenants in scope together: the worst state of those not paused, the oldest date, and the gaps by name."""
 
     kind: str
     state: State
@@ -102,7 +102,7 @@ def coverage(kind: str, *, now: datetime, tenant_id: UUID | None = None) -> Cove
     as_of = [row.complete_as_of for row in rows]
     return Coverage(
         kind=kind,
-        state=worst([row.state for row in rows]),
+        state=worst([row.state for row in rows if not row.paused] or [row.state for row in rows]),
         complete_as_of=None if None in as_of else min((date for date in as_of if date is not None), default=None),
         tenants=rows,
         gaps=gaps,

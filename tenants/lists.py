@@ -1,11 +1,13 @@
 """The lists of tenants and subscriptions: their filters, once for page, API and export."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import django_filters
 from django import forms
 from django.db.models import Q
+from drf_spectacular.utils import extend_schema_field
 
 from governance.filters import StrictFilterSet
 from tenants.models import Subscription, Tenant
@@ -28,6 +30,7 @@ class TenantField(forms.CharField):
         return tenant
 
 
+@extend_schema_field({"type": "string", "description": "Name or id of a tenant."})  # the column alone would say UUID
 class TenantFilter(django_filters.Filter):  # type: ignore[misc]  # untyped library
     """`tenant=`: only the rows of this tenant."""
 
@@ -45,10 +48,9 @@ def tenant_asked_for(filterset: StrictFilterSet) -> UUID | None:
 
 def find_tenant(name_or_id: str) -> Tenant | None:
     """The visible tenant of this name or id."""
-    try:
-        wanted = Q(id=UUID(name_or_id))
-    except ValueError:
-        wanted = Q(name=name_or_id.strip().lower())
+    wanted = Q(name=name_or_id.strip().lower())
+    with suppress(ValueError):
+        wanted |= Q(id=UUID(name_or_id))
     found: Tenant | None = Tenant.objects.filter(wanted).first()
     return found
 

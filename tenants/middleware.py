@@ -11,7 +11,7 @@ from tenants.authorization import access_for
 
 
 class ScopeMiddleware:
-    """Sets `request.access` and enters its scope for as long as the view runs."""
+    """Sets `request.access`, enters its scope for as long as the view runs, and keeps answers out of shared caches."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -21,4 +21,8 @@ class ScopeMiddleware:
         user: Any = request.user
         request.access = access_for(user) if user.is_authenticated else NO_ACCESS  # type: ignore[attr-defined]
         with entered(request.access.scope):  # type: ignore[attr-defined]
-            return self.get_response(request)
+            response = self.get_response(request)
+        if not response.has_header("Cache-Control"):
+            # Error pages name the person too. No cache on the way may keep an answer and give it to another.
+            response["Cache-Control"] = "private, no-store"
+        return response

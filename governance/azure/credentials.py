@@ -20,7 +20,7 @@ def check_reference(reference: str) -> None:
     """Raise ValueError unless `reference` has one of the known forms. Does not look whether the secret is there."""
     form, _, target = reference.partition(":")
     if form not in {"env", "federated"} or not target.strip():
-        raise ValueError(f"{reference!r} is not a credential reference. {FORMS}")
+        raise ValueError(f"That is not a credential reference. {FORMS}")  # not repeated: it may be the secret
 
 
 def missing_secret(reference: str) -> str:

@@ -75,10 +75,10 @@ def _record(row: dict[str, Any]) -> ResourceRecord:
         subscription_id=_text(row, "subscriptionId", 64).lower(),
         managed_by=_optional_text(row, "managedBy", MAX_ID),
         tags=tags,
-        tags_json=canonical(tags),
-        sku_json=canonical(row.get("sku") or {}),
-        zones_json=canonical(row.get("zones") or []),
-        identity_json=canonical(row.get("identity") or {}),
+        tags_json=_canonical_or(tags, "{}"),
+        sku_json=_canonical_or(row.get("sku"), "{}"),
+        zones_json=_canonical_or(row.get("zones"), "[]"),
+        identity_json=_canonical_or(row.get("identity"), "{}"),
         properties=None if properties is None else canonical(properties),
     )
 
@@ -89,6 +89,10 @@ def canonical(value: Any) -> str:
     if NUL in text:
         raise ValueError("It contains a NUL character, which a database cannot store.")
     return text.decode()
+
+
+def _canonical_or(value: Any, empty: str) -> str:
+    return canonical(value) if value else empty
 
 
 def resource_group_of(azure_id: str) -> str:

@@ -32,7 +32,9 @@ class Case:
 CASES = [
     Case("429 with Retry-After", {"kind": "throttle", "path": GRAPH, "times": 1, "retry_after": 0}, "ok", sweeps=True),
     Case("429 without Retry-After", {"kind": "throttle", "path": GRAPH, "times": 2}, "ok", sweeps=True),
-    Case("429 on the token's door", {"kind": "throttle", "path": "/subscriptions$", "times": 1}, "ok", sweeps=True),
+    Case("429 on the subscriptions", {"kind": "throttle", "path": "/subscriptions$", "times": 1}, "ok", sweeps=True),
+    Case("503 on the token, once", {"kind": "server_error", "path": "oauth2", "times": 1}, "ok", sweeps=True),
+    Case("503 on the token, always", {"kind": "server_error", "path": "oauth2"}, "failed", "Sign-in"),
     Case(
         "429 that asks for too long", {"kind": "throttle", "path": GRAPH, "retry_after": 372}, "failed", "372 seconds"
     ),

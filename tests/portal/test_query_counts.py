@@ -1,0 +1,141 @@
+"""The number of queries of a list does not grow with its rows."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from audit.models import CoverageReceipt, Outcome, SyncRun
+from governance.tenancy import Scope, entered
+from inventory.models import Resource
+from tenants.models import Subscription, Tenant, User
+from tests.conftest import signed_in
+
+MOST = 12
+CHOICES = 5  # what the filters offer, kept until a sync stores something
+SESSION = 1  # kept too
+
+
+def queries(browser: Client, path: str) -> tuple[int, int]:
+    """How many queries the page asks with a cold cache, and with a warm one."""
+    cache.clear()
+    return _queries(browser, path), _queries(browser, path)
+
+
+def _queries(browser: Client, path: str) -> int:
+    with CaptureQueriesContext(connection) as asked:
+        answer = browser.get(path)
+    assert answer.status_code == 200
+    return sum(not query["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")) for query in asked)
+
+
+def assert_constant(counts: dict[int, tuple[int, int]]) -> None:
+    """The same number whatever the rows, and few."""
+    assert len(set(counts.values())) == 1, counts
+    ((cold, warm),) = set(counts.values())
+    assert warm <= MOST
+    assert cold <= warm + CHOICES + SESSION
+
+
+def add_resources(tenant: Tenant, subscription: Subscription, upto: int) -> None:
+    """So many resources in all."""
+    now = timezone.now()
+    first = Resource.objects.count()
+    Resource.objects.bulk_create(
+        Resource(
+            tenant=tenant,
+            subscription=subscription,
+            azure_id=f"/subscriptions/x/{number}",
+            azure_id_hash=f"{number:064}",
+            name=f"vm-{number:04}",
+            type=f"microsoft.compute/kind{number % 5}",
+            location="westeurope",
+            tags={"env": "prod"},
+            sku={},
+            zones=[],
+            identity={},
+            properties={},
+            first_seen_at=now,
+            stored_at=now,
+        )
+        for number in range(first, upto)
+    )
+
+
+def add_runs(tenant: Tenant, subscription: Subscription, upto: int) -> None:
+    """So many finished runs in all, each with one incomplete receipt."""
+    for number in range(SyncRun.objects.count(), upto):
+        at = timezone.now() + timedelta(seconds=number)
+        run = SyncRun.objects.create(
+            tenant=tenant,
+            kind="resources",
+            outcome=Outcome.PARTIAL,
+            started_at=at,
+            heartbeat_at=at,
+            finished_at=at,
+            host="h",
+            process="1@1",
+        )
+        CoverageReceipt.objects.create(
+            tenant=tenant, run=run, subscription=subscription, source="resource_graph", complete=False, reason="x"
+        )
+
+
+@pytest.fixture
+def subscription(contoso: Tenant) -> Subscription:
+    """A subscription to hang rows on."""
+    with entered(Scope.of(contoso.id)):
+        row: Subscription = Subscription.objects.create(
+            tenant=contoso, subscription_id="x", name="x", first_seen_at=timezone.now()
+        )
+    return row
+
+
+@pytest.mark.parametrize("path", ["/resources/", "/resources/?tenant=contoso&sort=-type", "/api/v1/resources/"])
+def test_a_list_of_resources(contoso: Tenant, bob: User, subscription: Subscription, path: str) -> None:
+    browser = signed_in(bob)
+    counts = {}
+    for rows in (2, 20, 1000):
+        with entered(Scope.of(contoso.id)):
+            add_runs(contoso, subscription, 1)
+            add_resources(contoso, subscription, rows)
+        counts[rows] = queries(browser, path)
+
+    assert_constant(counts)
+
+
+@pytest.mark.parametrize("path", ["/syncs/", "/api/v1/syncs/"])
+def test_a_list_of_runs(contoso: Tenant, bob: User, subscription: Subscription, path: str) -> None:
+    browser = signed_in(bob)
+    counts = {}
+    for rows in (1, 5, 30):
+        with entered(Scope.of(contoso.id)):
+            add_runs(contoso, subscription, rows)
+        counts[rows] = queries(browser, path)
+
+    assert_constant(counts)
+
+
+@pytest.mark.parametrize("path", ["/syncs/{run}/", "/api/v1/syncs/{run}/"])
+def test_one_run(contoso: Tenant, bob: User, subscription: Subscription, path: str) -> None:
+    browser = signed_in(bob)
+    with entered(Scope.of(contoso.id)):
+        add_runs(contoso, subscription, 1)
+        run = SyncRun.objects.get()
+    counts = {}
+    for receipts in (1, 5, 30):
+        with entered(Scope.of(contoso.id)):
+            for number in range(CoverageReceipt.objects.count(), receipts):
+                other = Subscription.objects.create(
+                    tenant=contoso, subscription_id=str(number), name="x", first_seen_at=timezone.now()
+                )
+                CoverageReceipt.objects.create(
+                    tenant=contoso, run=run, subscription=other, source="resource_graph", complete=True
+                )
+        counts[receipts] = queries(browser, path.format(run=run.id))
+
+    assert_constant(counts)

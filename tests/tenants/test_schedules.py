@@ -1,0 +1,71 @@
+"""When a tenant is due: pure arithmetic, once a period, at a place of the tenant's own."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from governance.schedules import KINDS, SYNCS, beat_schedule, next_due, offset_of, schedule_for
+
+SIX_HOURS = timedelta(hours=6)
+TENANT = UUID("72f988bf-86f1-41af-91ab-2d7cd011db47")
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def test_a_tenant_that_never_ran_is_due_at_once() -> None:
+    assert next_due(TENANT, SIX_HOURS, None) < datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("minutes", range(0, 24 * 60, 47))
+def test_the_next_run_is_after_the_last_and_within_one_period(minutes: int) -> None:
+    last = NOON + timedelta(minutes=minutes)
+
+    due = next_due(TENANT, SIX_HOURS, last)
+
+    assert last < due <= last + SIX_HOURS
+
+
+def test_a_run_at_its_own_place_is_next_due_one_period_later() -> None:
+    at = next_due(TENANT, SIX_HOURS, NOON)
+
+    assert next_due(TENANT, SIX_HOURS, at) == at + SIX_HOURS
+    assert next_due(TENANT, SIX_HOURS, at - timedelta(seconds=1)) == at
+
+
+def test_a_late_run_does_not_move_the_tenants_place() -> None:
+    at = next_due(TENANT, SIX_HOURS, NOON)
+
+    assert next_due(TENANT, SIX_HOURS, at + timedelta(hours=5)) == at + SIX_HOURS
+
+
+def test_the_place_does_not_depend_on_the_form_of_the_id_or_the_process() -> None:
+    pinned = timedelta(minutes=35, seconds=47)  # another value in another process or release would run everyone again
+
+    assert offset_of(TENANT, SIX_HOURS) == offset_of(str(TENANT), SIX_HOURS) == pinned
+
+
+def test_a_thousand_tenants_are_spread_evenly() -> None:
+    dues = [next_due(UUID(int=number), SIX_HOURS, NOON) for number in range(1000)]
+
+    by_half_hour = Counter((due - NOON) // timedelta(minutes=30) for due in dues)
+    assert set(by_half_hour) <= set(range(13))
+    per_slot = [by_half_hour[slot] for slot in range(12)]
+    assert sum(per_slot) + by_half_hour[12] == 1000
+    assert min(per_slot) > 50, per_slot  # even would be 83
+    assert max(per_slot) < 120, per_slot
+    assert max(Counter((due - NOON) // timedelta(minutes=1) for due in dues).values()) <= 12
+
+
+def test_an_unknown_kind_names_the_known_ones() -> None:
+    with pytest.raises(KeyError, match="resources"):
+        schedule_for("costs")
+
+
+def test_beat_wakes_the_fan_out_of_every_kind() -> None:
+    entries = beat_schedule()
+
+    assert {entry["args"] for entry in entries.values()} == {(kind,) for kind in KINDS}
+    for entry in entries.values():
+        assert entry["options"]["expires"] <= entry["schedule"].total_seconds()
+        assert entry["schedule"] < min(sync.every for sync in SYNCS)
