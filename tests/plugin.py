@@ -4,21 +4,25 @@ Every process gets a Valkey of its own. With TEST_POSTGRES=1 the first one start
 --database-only then runs only the tests that touch the database.
 """
 
+import atexit
 import os
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 import pytest
 
 from governance.valkey import free_port, start_valkey
 
 _open = ExitStack()
+atexit.register(_open.close)
 
 
 def _start() -> None:
     is_first = "PYTEST_XDIST_WORKER" not in os.environ
-    folder = Path(_open.enter_context(TemporaryDirectory(prefix="governance-tests-")))
+    folder = Path(mkdtemp(prefix="governance-tests-"))
+    _open.callback(shutil.rmtree, folder, ignore_errors=True)
     port = free_port()
     server = start_valkey(folder / "valkey", port)
     _open.callback(server.wait)
@@ -40,11 +44,6 @@ _start()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--database-only`: leave out what never touches the database."""
     parser.addoption("--database-only", action="store_true", help="run only the tests that use the database")
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop what was started."""
-    _open.close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

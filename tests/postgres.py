@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 from governance.valkey import answers, free_port
 
@@ -20,8 +20,8 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", 
 @contextmanager
 def postgres() -> Iterator[str]:
     """The DATABASE_URL of a fresh server, stopped and removed afterwards."""
-    with TemporaryDirectory(prefix="governance-postgres-") as name:
-        folder, user = Path(name), _normal_user()
+    folder, user = Path(mkdtemp(prefix="governance-postgres-")), _normal_user()
+    try:
         programs = _programs(folder, user)
         cluster, port = folder / "cluster", free_port()
         initdb = [
@@ -59,6 +59,8 @@ def postgres() -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(timeout=30)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _normal_user() -> int | None:

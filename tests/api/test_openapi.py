@@ -1,0 +1,121 @@
+"""docs/openapi.yaml is what the code answers: the file, the addresses, the parameters, and the answers themselves."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import call_command
+from django.urls import resolve
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from governance.azure.simulator.server import Simulator
+from tenants.models import Tenant, User
+from tests.api.program import Program
+from tests.conftest import person
+from tests.portal.crawl import addresses
+from tests.processes import ROOT
+
+FILE = ROOT / "docs" / "openapi.yaml"
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, Any]:
+    """The file as data."""
+    found: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return found
+
+
+def test_the_file_is_what_the_command_writes() -> None:
+    out = StringIO()
+
+    call_command("spectacular", "--api-version", "v1", "--validate", "--fail-on-warn", stdout=out)
+
+    assert out.getvalue().rstrip() == FILE.read_text(encoding="utf-8").rstrip(), "run `manage.py spectacular` again"
+
+
+def test_every_address_of_the_api_is_described(described: dict[str, Any]) -> None:
+    keys = dict.fromkeys(("tenant", "subscription", "resource", "sync"), "KEY")
+    real = {address.path(keys) for address in addresses() if address.is_api}
+
+    told = {path.replace("{id}", "KEY").replace("{resource_id}", "KEY") for path in described["paths"]}
+
+    assert told == real
+    assert len(real) >= 10
+
+
+def test_every_filter_of_every_list_is_described_and_nothing_else(described: dict[str, Any]) -> None:
+    for path, methods in described["paths"].items():
+        view: Any = resolve(path.replace("{id}", "KEY").replace("{resource_id}", "KEY")).func
+        filterset: Any = getattr(view.cls, "filterset_class", None)
+        told = {entry["name"] for entry in methods["get"].get("parameters", []) if entry["in"] == "query"}
+        is_list = filterset is not None and "{id}" not in path
+
+        assert told == ({*filterset.base_filters, "cursor", "page_size"} if is_list else set()), path
+
+
+def test_a_tenant_is_described_as_name_or_id(described: dict[str, Any]) -> None:
+    for path in ("resources", "subscriptions", "syncs"):
+        (tenant,) = [
+            entry for entry in described["paths"][f"/api/v1/{path}/"]["get"]["parameters"] if entry["name"] == "tenant"
+        ]
+
+        assert "format" not in tenant["schema"], "a name is accepted too, not only a UUID"
+
+
+def validator(described: dict[str, Any], path: str, method: str, response: Any) -> Draft202012Validator:
+    """What checks this answer: the schema of its status and media type. KeyError when it is not described."""
+    answers = described["paths"][path][method]["responses"]
+    content = answers[str(response.status_code)]["content"][response["Content-Type"].split(";")[0]]
+    schema = {**content["schema"], "components": described["components"]}
+    return Draft202012Validator(_nullable(schema), format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def _nullable(schema: Any) -> Any:
+    """OpenAPI 3.0's `nullable: true` in the words of JSON Schema."""
+    if isinstance(schema, list):
+        return [_nullable(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {name: _nullable(part) for name, part in schema.items() if name != "nullable"}
+    return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") is True else plain
+
+
+def test_answers_fit_their_description(
+    synced: Simulator, described: dict[str, Any], alice: User, bob: User, contoso: Tenant, broker: Any
+) -> None:
+    as_alice, stranger = Program(alice), Program(person("dora@nowhere.example"))
+    first = {path: as_alice.rows(f"{path}/")[0]["id"] for path in ("tenants", "subscriptions", "resources", "syncs")}
+    asked: list[tuple[str, str, Any]] = [("/api/v1/me/", "get", as_alice.ask("me/"))]
+    for path, key in first.items():
+        a_list, one = f"/api/v1/{path}/", f"/api/v1/{path}/{{id}}/"
+        asked += [
+            (a_list, "get", as_alice.ask(f"{path}/", page_size=1)),
+            (a_list, "get", stranger.ask(f"{path}/")),
+            (a_list, "get", as_alice.ask(f"{path}/", nonsense="1")),
+            (a_list, "get", Program(None).ask(f"{path}/")),
+            (one, "get", as_alice.ask(f"{path}/{key}/")),
+            (one, "get", stranger.ask(f"{path}/{key}/")),
+            (one, "get", Program(None).ask(f"{path}/{key}/")),
+        ]
+    changes = "/api/v1/resources/{resource_id}/changes/"
+    asked += [
+        (changes, "get", as_alice.ask(f"resources/{first['resources']}/changes/")),
+        (changes, "get", stranger.ask(f"resources/{first['resources']}/changes/")),
+        (changes, "get", as_alice.ask(f"resources/{first['resources']}/changes/", kind="x")),
+    ]
+    body = {"tenant": str(contoso.id), "kind": "resources"}
+    asked += [
+        ("/api/v1/syncs/", "post", as_alice.post("syncs/", body)),
+        ("/api/v1/syncs/", "post", as_alice.post("syncs/", {})),
+        ("/api/v1/syncs/", "post", Program(bob).post("syncs/", body)),
+        ("/api/v1/syncs/", "post", stranger.post("syncs/", body)),
+        ("/api/v1/syncs/", "post", Program(None).post("syncs/", body)),
+    ]
+
+    statuses = set()
+    for path, method, response in asked:
+        validator(described, path, method, response).validate(response.json())
+        statuses.add(response.status_code)
+
+    assert statuses == {200, 202, 400, 401, 403, 404}
