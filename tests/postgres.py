@@ -47,7 +47,7 @@ def postgres() -> Iterator[str]:
             "-h",
             "127.0.0.1",
             "-k",
-            name,
+            str(folder),
             *settings,
         ]
         with (folder / "log").open("wb") as log:
