@@ -51,11 +51,18 @@ class Resource(TenantOwned):
     class Meta(TenantOwned.Meta):
         db_table = "resources"
         constraints = [models.UniqueConstraint(fields=["tenant", "azure_id_hash"], name="one_resource_per_azure_id")]
+        # Each ends in the order of the list, so that a page is read off and not sorted. `resources_in_order` serves
+        # whoever sees several tenants; it holds what is filtered on, so that passing over a row does not read it.
         indexes = [
-            models.Index(fields=["tenant", "deleted_at", "name"], name="resources_by_name"),
-            models.Index(fields=["tenant", "type", "name"], name="resources_by_type"),
-            models.Index(fields=["tenant", "location", "name"], name="resources_by_region"),
-            models.Index(fields=["tenant", "subscription", "name"], name="resources_by_subscription"),
+            models.Index(
+                fields=["deleted_at", "name", "id", "tenant", "subscription", "type"], name="resources_in_order"
+            ),
+            models.Index(fields=["tenant", "deleted_at", "name", "id"], name="resources_by_name"),
+            models.Index(fields=["tenant", "type", "deleted_at", "name", "id"], name="resources_by_type"),
+            models.Index(fields=["tenant", "location", "deleted_at", "name", "id"], name="resources_by_region"),
+            models.Index(
+                fields=["tenant", "subscription", "deleted_at", "name", "id"], name="resources_by_subscription"
+            ),
         ]
 
     def __str__(self) -> str:

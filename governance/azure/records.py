@@ -1,7 +1,7 @@
 """A resource as Azure describes it, read from a row of Resource Graph or of the ARM list."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -11,12 +11,12 @@ MAX_TYPE = 256
 MAX_LOCATION = 64
 MAX_TAG_KEY = 512
 MAX_TAG_VALUE = 256
+LONGEST_NAMED = 64  # characters of a field's name in a reason
 NUL = b"\\u0000"  # as orjson writes it; PostgreSQL stores it in no text and no JSON
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceRecord:
-    """One resource, readable in every field we keep.
+class ResourceRecord(NamedTuple):
+    """One resource, readable in every field we keep. A tuple: a frozen dataclass takes three times as long to make.
 
     The JSON fields are canonical JSON text (keys sorted), so that equal content is equal text. `properties` is None
     when this source does not tell them, which is not the same as "{}".
@@ -122,9 +122,9 @@ def _optional_text(row: dict[str, Any], field: str, longest: int) -> str:
 
 def _checked(value: str, field: str, longest: int) -> str:
     if len(value) > longest:
-        raise ValueError(f"{field} is longer than {longest} characters.")
+        raise ValueError(f"{field[:LONGEST_NAMED]} is longer than {longest} characters.")
     if "\x00" in value:
-        raise ValueError(f"{field} contains a NUL character.")
+        raise ValueError(f"{field[:LONGEST_NAMED]} contains a NUL character.")
     return value
 
 
@@ -134,7 +134,7 @@ def _tags(tags: Any) -> dict[str, str]:
     if not isinstance(tags, dict):
         raise ValueError(f"tags is a {type(tags).__name__}, not an object.")
     return {
-        _checked(key, "a tag's name", MAX_TAG_KEY): _checked(str(value or ""), f"tag {key[:60]}", MAX_TAG_VALUE)
+        _checked(key, "a tag's name", MAX_TAG_KEY): _checked(str(value or ""), "tag " + key, MAX_TAG_VALUE)
         for key, value in tags.items()
     }
 

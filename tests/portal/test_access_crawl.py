@@ -322,7 +322,7 @@ def cursor_of(world: World, who: str) -> str:
     return str(page["next"].split("cursor=")[1].split("&")[0])
 
 
-WRONG = ("", "\x00", "*", "9" * 30)
+WRONG = ("", "*")
 
 
 @pytest.mark.parametrize("who", ["bob", "charlie", "nobody"])
@@ -331,9 +331,9 @@ def test_no_filter_opens_a_foreign_tenant(world: World, who: str) -> None:
 
     for name in sorted(filter_parameters()):
         assert name in values, f"teach the crawl about the parameter {name}"
-        own, foreign, nowhere = values[name]
+        own, foreign, _ = values[name]
         mixed = f"{own[0]},{foreign[0]}"
-        questions = [urlencode({name: value}) for value in (*foreign, nowhere[0], own[0], mixed, *WRONG)]
+        questions = [urlencode({name: value}) for value in (*foreign, mixed, *WRONG)]
         questions.append(urlencode([(name, own[0]), (name, foreign[0])]))
         for address in addresses():
             if address.needs_key or address.view in PUBLIC:
