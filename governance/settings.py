@@ -168,6 +168,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "governance.drf.problem_response",
     "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.URLPathVersioning",
     "DEFAULT_VERSION": "v1",
+    "URL_FORMAT_OVERRIDE": None,
     "ALLOWED_VERSIONS": ["v1"],
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

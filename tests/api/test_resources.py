@@ -246,9 +246,7 @@ def test_a_value_that_cannot_be_read_is_refused_by_name(as_alice: Program, param
         "Tenant",
         "deleted_at",
         "id",
-        pytest.param(
-            "format", marks=pytest.mark.xfail(reason="DRF answers 404 itself: URL_FORMAT_OVERRIDE is on", strict=True)
-        ),
+        "format",
     ],
 )
 def test_an_unknown_parameter_is_refused_by_name(as_alice: Program, parameter: str) -> None:
