@@ -1,6 +1,6 @@
 """What people and syncs do to tenants and subscriptions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from governance.access import Role
 from governance.azure.arm import SubscriptionRecord
 from governance.azure.credentials import check_reference
 from governance.tenancy import Scope, entered
-from tenants.models import Membership, Subscription, Tenant, User
+from tenants.models import Membership, Subscription, Tenant, TenantGroup, TenantGroupMember, User
 
 
 @transaction.atomic
@@ -44,6 +44,26 @@ def grant_role(user: User, tenant: Tenant, role: Role) -> None:
     """Give a person a role in a tenant, in place of the one they had."""
     with entered(Scope.of(tenant.id)):
         Membership.objects.update_or_create(tenant=tenant, user=user, defaults={"role": role.word})
+
+
+@transaction.atomic
+def group_tenants(name: str, tenants: Collection[Tenant]) -> TenantGroup:
+    """Make the group of this name consist of exactly these tenants, making it if there is none. For platform admins.
+
+    Raises ValidationError for a bad name.
+    """
+    with entered(Scope.every_tenant(reason="A group is made by the platform; it may hold any tenant.")):
+        group = TenantGroup.objects.filter(name=name.strip().lower()).first() or TenantGroup(name=name.strip().lower())
+        group.full_clean()
+        group.save()
+        wanted = {tenant.id for tenant in tenants}
+        members = TenantGroupMember.objects.filter(group=group)
+        members.exclude(tenant_id__in=wanted).delete()
+        there = set(members.values_list("tenant_id", flat=True))
+        TenantGroupMember.objects.bulk_create(
+            TenantGroupMember(tenant_id=tenant_id, group=group) for tenant_id in sorted(wanted - there)
+        )
+    return group
 
 
 def bump_data_version(tenant_id: UUID) -> None:

@@ -8,7 +8,13 @@ from django.db import models
 
 from governance.keys import new_id
 from governance.tenancy import TenantManager, TenantOwned
-from tenants.querysets import MembershipManager, SubscriptionQuerySet, TenantRowManager, UserManager
+from tenants.querysets import (
+    MembershipManager,
+    SubscriptionQuerySet,
+    TenantGroupManager,
+    TenantRowManager,
+    UserManager,
+)
 
 TENANT_NAME = RegexValidator(
     r"\A[a-z0-9][a-z0-9-]{0,62}\Z", "Use lower-case letters, digits and hyphens, at most 63, starting with no hyphen."
@@ -46,6 +52,41 @@ class Tenant(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class TenantGroup(models.Model):
+    """A named set of tenants, made by platform admins: a client's tenants, a region's.
+
+    Its name is shown to everybody who may see one of its tenants, so it must not name another one. Who may see two of its
+    five tenants sees a group of two.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=63, unique=True, validators=[TENANT_NAME])
+
+    objects: ClassVar[Any] = TenantGroupManager()
+
+    class Meta:
+        db_table = "tenant_groups"
+        base_manager_name = "objects"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TenantGroupMember(TenantOwned):
+    """One tenant in one group; a tenant may be in many."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    group = models.ForeignKey(TenantGroup, models.CASCADE, related_name="members", db_index=False)
+
+    class Meta(TenantOwned.Meta):
+        db_table = "tenant_group_members"
+        constraints = [models.UniqueConstraint(fields=["tenant", "group"], name="once_in_a_group")]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id} in {self.group_id}"
 
 
 class Subscription(TenantOwned):

@@ -3,10 +3,11 @@
 from typing import Any, Self
 from uuid import UUID
 
+from django.apps import apps
 from django.contrib.auth.models import BaseUserManager
 from django.db import models
 
-from governance.tenancy import TenantManager, TenantQuerySet
+from governance.tenancy import TenantManager, TenantQuerySet, current_scope
 
 
 class TenantRows(models.QuerySet[Any]):
@@ -25,6 +26,18 @@ class TenantRowManager(TenantManager.from_queryset(TenantRows)):  # type: ignore
     """A tenant is in scope when its own id is."""
 
     tenant_column = "id"
+
+
+class TenantGroupManager(models.Manager[Any]):
+    """A group is in scope when one of its tenants is; an empty one only where every tenant is."""
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        """The groups in scope. Raises UnscopedError when there is none."""
+        rows = super().get_queryset()
+        if current_scope().is_every_tenant:
+            return rows
+        members = apps.get_model("tenants", "TenantGroupMember")._default_manager.values("group_id")
+        return rows.filter(id__in=members)
 
 
 class SubscriptionQuerySet(TenantQuerySet[Any]):
