@@ -11,15 +11,22 @@ from django.http import QueryDict
 class StrictFilterSet(django_filters.FilterSet):  # type: ignore[misc]  # untyped library
     """A FilterSet that refuses parameters it does not know: a misspelt filter must not look like "no filter".
 
-    `passed_through` are parameters that other parts of the view read: a page's number, or the API's cursor and size.
+    `passed_through` are parameters that other parts of the view read: a page's number and columns, or the API's cursor
+    and size. `repeatable` are those of them that may be given more than once.
     """
 
-    passed_through: frozenset[str] = frozenset({"page"})  # the API's backend sets its own
+    passed_through: frozenset[str] = frozenset({"page", "columns"})  # the API's backend sets its own
+    repeatable: frozenset[str] = frozenset({"columns"})
+    _refused: tuple[str, ...] = ()
+
+    def refuse(self, sentence: str) -> None:
+        """Add a problem that another part of the view found; the filterset is not valid then."""
+        self._refused = (*self._refused, sentence)
 
     def is_valid(self) -> bool:
         """True when every parameter is known and every value can be read."""
         valid: bool = super().is_valid()
-        refused = [*self._unknown(), *self._repeated()]
+        refused = [*self._unknown(), *self._repeated(), *self._refused]
         for sentence in refused:
             self.form.add_error(None, forms.ValidationError(sentence))
         return valid and not refused
@@ -36,7 +43,8 @@ class StrictFilterSet(django_filters.FilterSet):  # type: ignore[misc]  # untype
     def _repeated(self) -> list[str]:
         if not isinstance(self.data, QueryDict):
             return []
-        repeated = (name for name in (*self.filters, *self.passed_through) if len(self.data.getlist(name)) > 1)
+        once = {*self.filters, *self.passed_through} - self.repeatable
+        repeated = (name for name in sorted(once) if len(self.data.getlist(name)) > 1)
         return [f"{name} was given more than once; give it once." for name in repeated]
 
     def problems(self) -> dict[str, list[str]]:

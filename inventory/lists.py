@@ -7,9 +7,11 @@ from django import forms
 from django.db.models import QuerySet
 
 from governance.filters import StrictFilterSet, TextFilter
+from governance.ui import cells
+from governance.ui.listing import Column, Listing
 from inventory.models import Resource, ResourceChange
 from inventory.querysets import ResourceQuerySet
-from tenants.lists import TenantFilter, sort_filter
+from tenants.lists import TenantOwnedFilterSet, sort_filter
 
 RESOURCE_SORTS = {
     "name": "name",
@@ -28,11 +30,10 @@ def names_a_tag(value: str) -> None:
         raise forms.ValidationError("Give the tag's name, or name:value.")
 
 
-class ResourceListFilter(StrictFilterSet):
+class ResourceListFilter(TenantOwnedFilterSet):
     """Filters of the list of resources. Without `deleted` only what is there is shown."""
 
     q = TextFilter(method="search", label="Name contains")
-    tenant = TenantFilter(label="Tenant")
     subscription = TextFilter(method="in_subscription", label="Subscription")
     type = TextFilter(method="of_type", label="Type")
     region = TextFilter(method="in_region", label="Region")
@@ -86,3 +87,62 @@ class ChangeListFilter(StrictFilterSet):
     class Meta:
         model = ResourceChange
         fields: list[str] = []
+
+
+def resource_rows() -> QuerySet[Any]:
+    """Resources in scope for a list: what a list does not print stays in the database."""
+    rows: QuerySet[Any] = Resource.objects.select_related("tenant", "subscription")
+    return rows.defer("properties", "sku", "zones", "identity")
+
+
+RESOURCES = Listing(
+    key="resources",
+    title="Resources",
+    one="resource",
+    many="resources",
+    filterset=ResourceListFilter,
+    sorts=RESOURCE_SORTS,
+    default_sort="name",
+    rows=resource_rows,
+    columns=(
+        Column("name", "Name", lambda row: row.name, sort="name", style="cut"),
+        Column("type", "Type", lambda row: row.type, sort="type", style="cut soft"),
+        Column("resource_group", "Resource group", lambda row: row.resource_group, sort="resource_group", style="cut"),
+        Column("region", "Region", lambda row: row.location, sort="region", style="cut"),
+        Column("subscription", "Subscription", lambda row: row.subscription.name, style="cut"),
+        Column("tenant", "Tenant", lambda row: row.tenant.name, style="cut"),
+        Column("tags", "Tags", lambda row: tags_as_text(row.tags), lambda row: cells.tags(row.tags)),
+        Column("kind", "Kind", lambda row: row.kind, shown=False, style="cut"),
+        Column("managed_by", "Managed by", lambda row: row.managed_by, shown=False, style="cut"),
+        Column("subscription_id", "Subscription id", lambda row: row.subscription.subscription_id, shown=False),
+        Column("azure_id", "Azure id", lambda row: row.azure_id, shown=False, style="cut"),
+        Column(
+            "first_seen",
+            "First seen (UTC)",
+            lambda row: row.first_seen_at,
+            lambda row: cells.moment(row.first_seen_at),
+            sort="first_seen",
+            shown=False,
+        ),
+        Column(
+            "stored",
+            "Last change stored (UTC)",
+            lambda row: row.stored_at,
+            lambda row: cells.moment(row.stored_at),
+            sort="stored",
+            shown=False,
+        ),
+        Column(
+            "deleted",
+            "Deleted (UTC)",
+            lambda row: row.deleted_at,
+            lambda row: cells.moment(row.deleted_at, "no"),
+            shown=False,
+        ),
+    ),
+)
+
+
+def tags_as_text(tags: dict[str, Any]) -> str:
+    """Tags in one cell of a file: `name=value; name=value`."""
+    return "; ".join(f"{key}={value}" for key, value in tags.items())

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from governance.access import access_of
 from governance.drf import CoverageSerializer, TenantViewSet
 from tenants.freshness import coverage
-from tenants.lists import SUBSCRIPTION_SORTS, TENANT_SORTS, SubscriptionListFilter, TenantListFilter, tenant_asked_for
+from tenants.lists import SUBSCRIPTION_SORTS, TENANT_SORTS, SubscriptionListFilter, TenantListFilter, tenants_asked_for
 from tenants.models import Subscription, Tenant, User
 from tenants.serializers import MeSerializer, SubscriptionSerializer, TenantSerializer
 
@@ -24,9 +24,9 @@ class CoveredViewSet(TenantViewSet):
     kind: ClassVar[str] = "resources"
 
     def coverage(self) -> dict[str, Any]:
-        """Coverage of the tenant asked for, or of all in scope."""
-        tenant_id = tenant_asked_for(self.asked)
-        return dict(CoverageSerializer(coverage(self.kind, now=timezone.now(), tenant_id=tenant_id)).data)
+        """Coverage of the tenants asked for, or of all in scope."""
+        tenants = tenants_asked_for(self.asked)
+        return dict(CoverageSerializer(coverage(self.kind, now=timezone.now(), tenants=tenants)).data)
 
 
 class TenantView(CoveredViewSet):

@@ -3,7 +3,7 @@
 Four queries, whatever the number of tenants. The judgement itself is pure (`state_of`, `together`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,9 +11,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Min, Q
+from django.utils import timezone
 
 from audit.models import CoverageReceipt, SyncRun
+from governance.filters import StrictFilterSet
 from governance.schedules import schedule_for
+from tenants.lists import tenants_asked_for
 from tenants.models import Tenant
 
 NAMED_GAPS = 20  # gaps listed by name in one answer; the others are counted
@@ -89,16 +92,14 @@ def worst(states: Sequence[State]) -> State:
     return max(states, key=order.index, default=State.NEVER)
 
 
-def coverage(kind: str, *, now: datetime, tenant_id: UUID | None = None) -> Coverage:
-    """How complete and fresh the data of this kind are, over the current scope or one tenant of it."""
-    tenants = Tenant.objects.all() if tenant_id is None else Tenant.objects.filter(id=tenant_id)
-    runs = SyncRun.objects.of_kind(kind).latest_per_tenant()
-    if tenant_id is not None:
-        runs = runs.for_tenant(tenant_id)
+def coverage(kind: str, *, now: datetime, tenants: Collection[UUID] | None = None) -> Coverage:
+    """How complete and fresh the data of this kind are, over these tenants of the current scope; None: all of it."""
+    wanted = _of(tenants, Tenant.objects.all(), "id")
+    runs = _of(tenants, SyncRun.objects.of_kind(kind).latest_per_tenant())
     latest = {run.tenant_id: run for run in runs}
-    dates = _oldest_dates(kind, tenant_id)
-    rows = tuple(_freshness(tenant, latest.get(tenant.id), dates, kind, now) for tenant in tenants)
-    gaps, more = _gaps(kind, tenant_id)
+    dates = _oldest_dates(kind, tenants)
+    rows = tuple(_freshness(tenant, latest.get(tenant.id), dates, kind, now) for tenant in wanted)
+    gaps, more = _gaps(kind, tenants)
     as_of = [row.complete_as_of for row in rows]
     return Coverage(
         kind=kind,
@@ -108,6 +109,15 @@ def coverage(kind: str, *, now: datetime, tenant_id: UUID | None = None) -> Cove
         gaps=gaps,
         more_gaps=more,
     )
+
+
+def coverage_asked_for(asked: StrictFilterSet, kind: str) -> Coverage:
+    """Coverage of the tenants that a list's `tenant=` and `group=` leave; of all in scope when they cannot be read."""
+    return coverage(kind, now=timezone.now(), tenants=tenants_asked_for(asked))
+
+
+def _of(tenants: Collection[UUID] | None, rows: Any, column: str = "tenant_id") -> Any:
+    return rows if tenants is None else rows.filter(**{f"{column}__in": sorted(tenants)})
 
 
 def _freshness(
@@ -127,16 +137,15 @@ def _freshness(
     )
 
 
-def _latest_receipts(kind: str, tenant_id: UUID | None) -> Any:
+def _latest_receipts(kind: str, tenants: Collection[UUID] | None) -> Any:
     runs = SyncRun.objects.of_kind(kind).latest_per_tenant()
-    rows = CoverageReceipt.objects.filter(run__in=runs.values("id"))
-    return rows if tenant_id is None else rows.for_tenant(tenant_id)
+    return _of(tenants, CoverageReceipt.objects.filter(run__in=runs.values("id")))
 
 
-def _oldest_dates(kind: str, tenant_id: UUID | None) -> dict[UUID, datetime | None]:
+def _oldest_dates(kind: str, tenants: Collection[UUID] | None) -> dict[UUID, datetime | None]:
     """Per run: when its least fresh subscription was last read whole; None when one never was."""
     rows = (
-        _latest_receipts(kind, tenant_id)
+        _latest_receipts(kind, tenants)
         .filter(source="resource_graph")
         .values("run_id")
         .annotate(oldest=Min("last_complete_at"), never=Count("id", filter=Q(last_complete_at=None)))
@@ -144,8 +153,8 @@ def _oldest_dates(kind: str, tenant_id: UUID | None) -> dict[UUID, datetime | No
     return {row["run_id"]: None if row["never"] else row["oldest"] for row in rows}
 
 
-def _gaps(kind: str, tenant_id: UUID | None) -> tuple[tuple[Gap, ...], int]:
-    receipts = _latest_receipts(kind, tenant_id).incomplete()
+def _gaps(kind: str, tenants: Collection[UUID] | None) -> tuple[tuple[Gap, ...], int]:
+    receipts = _latest_receipts(kind, tenants).incomplete()
     total = receipts.count()
     if not total:
         return (), 0

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import django_filters
 from django import forms
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema_field
 
 from governance.filters import StrictFilterSet
-from tenants.models import Subscription, Tenant
+from tenants.models import Subscription, Tenant, TenantGroup, TenantGroupMember
 
 TENANT_SORTS = {"name": "name", "connected_at": "connected_at"}
 SUBSCRIPTION_SORTS = {"name": "name", "first_seen_at": "first_seen_at"}
@@ -40,10 +40,63 @@ class TenantFilter(django_filters.Filter):  # type: ignore[misc]  # untyped libr
         super().__init__(field_name="tenant", max_length=64, **kwargs)
 
 
-def tenant_asked_for(filterset: StrictFilterSet) -> UUID | None:
-    """The id of the tenant that a valid filterset's `tenant=` names, if any."""
-    tenant = filterset.form.cleaned_data.get("tenant")
-    return tenant.id if tenant else None
+class GroupField(forms.CharField):
+    """The name of a visible group of tenants, cleaned to the group."""
+
+    def clean(self, value: Any) -> TenantGroup | None:
+        """The group, or None when the parameter is empty."""
+        name = super().clean(value)
+        if not name:
+            return None
+        group = find_group(name)
+        if group is None:
+            raise forms.ValidationError("There is no such group of tenants, or you may not see it.")
+        return group
+
+
+@extend_schema_field({"type": "string", "description": "Name of a group of tenants."})
+class GroupFilter(django_filters.Filter):  # type: ignore[misc]  # untyped library
+    """`group=`: only the rows of the tenants of this group."""
+
+    field_class = GroupField
+
+    def __init__(self, *, tenant_column: str = "tenant_id") -> None:
+        super().__init__(field_name=tenant_column, max_length=64, label="Group")
+
+    def filter(self, qs: QuerySet[Any], value: TenantGroup | None) -> QuerySet[Any]:
+        """The rows of the group's tenants in scope."""
+        return qs if value is None else qs.filter(**{f"{self.field_name}__in": _members(value)})
+
+
+class TenantOwnedFilterSet(StrictFilterSet):
+    """What every list of tenants' rows can be narrowed to: one tenant, or a group of tenants."""
+
+    tenant = TenantFilter(label="Tenant")
+    group = GroupFilter()
+
+
+def tenants_asked_for(filterset: StrictFilterSet) -> frozenset[UUID] | None:
+    """The tenants that a valid filterset's `tenant=` and `group=` leave; None when neither narrows: all in scope."""
+    asked = filterset.form.cleaned_data
+    return _narrowed(asked.get("tenant"), asked.get("group"))
+
+
+def _narrowed(tenant: Tenant | None, group: TenantGroup | None) -> frozenset[UUID] | None:
+    if group is None:
+        return None if tenant is None else frozenset({tenant.id})
+    members = frozenset(_members(group))
+    return members if tenant is None else members & {tenant.id}
+
+
+def _members(group: TenantGroup) -> QuerySet[Any]:
+    rows: QuerySet[Any] = TenantGroupMember.objects.filter(group=group).values_list("tenant_id", flat=True)
+    return rows
+
+
+def find_group(name: str) -> TenantGroup | None:
+    """The visible group of this name."""
+    found: TenantGroup | None = TenantGroup.objects.filter(name=name.strip().lower()).first()
+    return found
 
 
 def find_tenant(name_or_id: str) -> Tenant | None:
@@ -64,6 +117,7 @@ def sort_filter(sorts: dict[str, str]) -> django_filters.ChoiceFilter:
 class TenantListFilter(StrictFilterSet):
     """Filters of the list of tenants."""
 
+    group = GroupFilter(tenant_column="id")
     sort = sort_filter(TENANT_SORTS)
 
     class Meta:
@@ -71,10 +125,9 @@ class TenantListFilter(StrictFilterSet):
         fields: list[str] = []
 
 
-class SubscriptionListFilter(StrictFilterSet):
+class SubscriptionListFilter(TenantOwnedFilterSet):
     """Filters of the list of subscriptions."""
 
-    tenant = TenantFilter(label="Tenant")
     sort = sort_filter(SUBSCRIPTION_SORTS)
 
     class Meta:

@@ -57,8 +57,8 @@ class Tenant(models.Model):
 class TenantGroup(models.Model):
     """A named set of tenants, made by platform admins: a client's tenants, a region's.
 
-    Its name is shown to everybody who may see one of its tenants, so it must not name another one. Who may see two of its
-    five tenants sees a group of two.
+    Its name is shown to everybody who may see one of its tenants, so it must not name another one. Who may see two of
+    its five tenants sees a group of two.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

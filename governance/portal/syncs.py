@@ -8,23 +8,21 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
 
 from audit.models import CoverageReceipt, SetAsideRow, SyncRun
 from governance.access import Role, access_of, get_visible_or_404, require_role
 from governance.pages import page_number, signed_in
-from governance.portal.sync_lists import SyncListFilter
+from governance.portal.sync_lists import SYNCS_LIST
 from governance.schedules import KINDS, SYNCS
+from governance.ui.list_page import PAGE_ROWS, ListPage
 from tenants.dispatch import enqueue
-from tenants.freshness import coverage
-from tenants.lists import tenant_asked_for
-from tenants.models import Tenant
+from tenants.freshness import coverage_asked_for
+from tenants.models import Tenant, TenantGroup
 
 log = structlog.get_logger(__name__)
 
-PAGE_ROWS = 50
 SET_ASIDE_SHOWN = 100
 NO_WORKER = (
     "The sync could not be handed to a worker: the broker does not answer. See /healthz; try again, or run it by hand."
@@ -35,23 +33,18 @@ NO_WORKER = (
 @signed_in
 def syncs(request: HttpRequest) -> HttpResponse:
     """How fresh each tenant is, and the runs, newest first."""
-    wanted = SyncListFilter(request.GET, queryset=SyncRun.objects.select_related("tenant", "requested_by"))
-    valid = wanted.is_valid()
-    runs = wanted.qs.order_by("-started_at", "-id") if valid else SyncRun.objects.none()
+    page = ListPage(request, SYNCS_LIST)
     access = access_of(request)
-    tenants = {tenant.id: tenant for tenant in Tenant.objects.all()}
-    context = {
-        "filter": wanted,
-        "problems": {} if valid else wanted.problems(),
-        "page": Paginator(runs, PAGE_ROWS).get_page(page_number(request)),
-        "coverages": [
-            (schedule, coverage(schedule.kind, now=timezone.now(), tenant_id=tenant_asked_for(wanted)))
-            for schedule in SYNCS
-        ],
-        "tenant_names": [tenant.name for tenant in tenants.values()],
-        "may_run": {key for key in tenants if access.may(Role.OPERATOR, key)},
-    }
-    return render(request, "portal/syncs.html", context, status=200 if valid else 400)
+    tenants = list(Tenant.objects.values_list("id", "name"))
+    return page.render(
+        "portal/syncs.html",
+        coverages=[(schedule, coverage_asked_for(page.asked, schedule.kind)) for schedule in SYNCS],
+        choices={
+            "tenants": [name for _, name in tenants],
+            "groups": list(TenantGroup.objects.values_list("name", flat=True)),
+        },
+        may_run={key for key, _ in tenants if access.may(Role.OPERATOR, key)},
+    )
 
 
 @require_safe

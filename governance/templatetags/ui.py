@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django import template
 from django.core.paginator import Page
 from django.template import Context
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from governance.ui import cells
+from governance.ui.listing import Column
+
 register = template.Library()
 
-THIN_SPACE = "\u202f"  # narrow and unbreakable: a number never breaks over two lines
-NOT_FILTERS = frozenset({"sort", "page"})
+NOT_FILTERS = frozenset({"sort", "page", "columns"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,8 @@ class SortLink:
     direction: str
 
 
-@register.simple_tag
-def moment(value: datetime | None, absent: str = "never") -> SafeString:
-    """A UTC time as `2026-11-23 18:10 UTC`, machine-readable too; the word `absent` for none."""
-    if value is None:
-        return format_html('<span class="absent">{}</span>', absent)
-    at = value.astimezone(UTC)
-    return format_html('<time datetime="{}">{} UTC</time>', f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M}")
+register.simple_tag(cells.moment)
+register.filter(cells.grouped)
 
 
 @register.filter
@@ -60,12 +56,6 @@ def ago(value: datetime | None) -> str:
         return ""
     passed = timesince(value, depth=1).replace("\xa0", " ")
     return "just now" if passed.startswith("0 ") else f"{passed} ago"
-
-
-@register.filter
-def grouped(value: int | None, absent: str = "unknown") -> str:
-    """A whole number with its thousands set apart; the word `absent` for none, never 0."""
-    return absent if value is None else f"{value:,}".replace(",", THIN_SPACE)
 
 
 @register.filter
@@ -107,21 +97,40 @@ def sort_link(current: str | None, column: str, default: str = "") -> SortLink:
 
 
 @register.filter
+def cell(row: Any, column: Column) -> SafeString:
+    """What this row prints in this column."""
+    return column.cell(row)
+
+
+@register.filter
+def whole(row: Any, column: Column) -> str:
+    """What the cell says in full where the page may cut it."""
+    return column.whole(row)
+
+
+@register.filter
 def page_numbers(page: Page[Any]) -> list[int | str]:
     """The numbers to offer around this page, with "…" for what is left out."""
     return list(page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1))
 
 
 @register.filter
-def first_items(values: Mapping[str, Any] | None, count: int) -> list[tuple[str, Any]]:
-    """The first `count` entries of a mapping, in its order."""
-    return list((values or {}).items())[:count]
-
-
-@register.filter
 def past(values: Sequence[Any] | Mapping[str, Any] | None, count: int) -> int:
     """How many entries there are beyond the first `count`."""
     return max(0, len(values or ()) - count)
+
+
+@register.simple_tag(takes_context=True)
+def kept_parameters(context: Context, *without: str) -> list[tuple[str, str]]:
+    """The parameters of this page that a form sends along, but for some."""
+    query = context["request"].GET
+    return [(name, value) for name, values in query.lists() if name not in without for value in values if value]
+
+
+@register.filter
+def unlocalized(value: float) -> str:
+    """A number as SVG wants it."""
+    return f"{value:g}"
 
 
 @register.simple_tag(takes_context=True)

@@ -9,6 +9,7 @@ from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.server import Simulator
 from governance.portal.sync_lists import SyncListFilter
 from governance.tenancy import Scope, entered
+from tenants.actions import group_tenants
 from tenants.lists import SubscriptionListFilter, TenantListFilter
 from tenants.models import Subscription, Tenant, User
 from tests.api.program import Program, problem, refused
@@ -116,9 +117,33 @@ def test_a_program_that_wants_no_json_is_told_so(as_alice: Program, path: str, a
 
 
 def test_the_parameters_of_these_lists_are_tested_here() -> None:
-    assert set(TenantListFilter.base_filters) == {"sort"}
-    assert set(SubscriptionListFilter.base_filters) == {"tenant", "sort"}
-    assert set(SyncListFilter.base_filters) == {"tenant", "kind", "outcome", "sort"}
+    assert set(TenantListFilter.base_filters) == {"group", "sort"}
+    assert set(SubscriptionListFilter.base_filters) == {"tenant", "group", "sort"}
+    assert set(SyncListFilter.base_filters) == {"tenant", "group", "kind", "outcome", "sort"}
+
+
+@pytest.mark.parametrize("path", ["tenants/", "subscriptions/", "syncs/"])
+def test_a_group_narrows_every_list(
+    synced: Simulator, as_auditor: Program, as_alice: Program, contoso: Tenant, path: str
+) -> None:
+    group_tenants("ours", [contoso])
+
+    def ids(program: Program, **parameters: str) -> set[str]:
+        return {row["id"] for row in program.rows(path, **parameters)}
+
+    assert ids(as_auditor, group="ours") == ids(as_alice, group="ours") == ids(as_alice)
+    assert ids(as_alice) < ids(as_auditor)
+
+
+@pytest.mark.parametrize("path", ["tenants/", "subscriptions/", "syncs/", "resources/"])
+def test_a_foreign_and_a_missing_group_are_refused_alike(
+    synced: Simulator, as_alice: Program, fabrikam: Tenant, path: str
+) -> None:
+    group_tenants("theirs", [fabrikam])
+
+    foreign, missing = (problem(as_alice.ask(path, group=name), 400) for name in ("theirs", "theres"))
+
+    assert foreign == missing
 
 
 def test_tenants_by_name_and_by_date(synced: Simulator, as_auditor: Program, contoso: Tenant, fabrikam: Tenant) -> None:

@@ -10,6 +10,7 @@ from governance.azure.simulator.server import Simulator
 from governance.tenancy import Scope, entered
 from inventory.lists import RESOURCE_SORTS, ResourceListFilter
 from inventory.models import Resource
+from tenants.actions import group_tenants
 from tenants.models import Tenant
 from tests.api.program import Program, problem, refused
 from tests.conftest import StartAzure, connect, sync
@@ -49,7 +50,7 @@ def test_a_member_sees_exactly_their_own_tenant(synced: Simulator, as_alice: Pro
 
 
 def test_every_parameter_of_the_list_is_tested_here() -> None:
-    tested = {"q", "tenant", "subscription", "type", "region", "resource_group", "tag", "deleted", "sort"}
+    tested = {"q", "tenant", "group", "subscription", "type", "region", "resource_group", "tag", "deleted", "sort"}
 
     assert set(ResourceListFilter.base_filters) == tested, "a new parameter needs a test that it changes the answer"
 
@@ -61,6 +62,17 @@ def test_tenant_by_name_and_by_id(synced: Simulator, as_auditor: Program, fabrik
     rows = as_auditor.rows("resources/", tenant=value)
 
     assert ids(rows) == true_ids(true_rows(synced, "fabrikam"), lambda row: True)
+
+
+def test_group_of_tenants(synced: Simulator, as_auditor: Program, as_alice: Program, contoso: Tenant) -> None:
+    with entered(Scope.every_tenant(reason="A test makes groups of all tenants.")):
+        group_tenants("ours", [contoso])
+        group_tenants("everybody", list(Tenant.objects.all()))
+
+    assert ids(as_auditor.rows("resources/", group="OURS")) == true_ids(true_rows(synced, "contoso"), lambda row: True)
+    assert ids(as_auditor.rows("resources/", group="everybody")) == true_ids(true_rows(synced), lambda row: True)
+    assert as_auditor.rows("resources/", group="ours", tenant="fabrikam") == []
+    assert {row["tenant_name"] for row in as_alice.rows("resources/", group="everybody")} == {"contoso"}
 
 
 def test_subscription(synced: Simulator, as_auditor: Program) -> None:

@@ -22,7 +22,8 @@ from governance.drf import KeysetPagination
 from governance.filters import StrictFilterSet
 from governance.tenancy import Scope, entered
 from inventory.models import Resource
-from tenants.models import Membership, Subscription, Tenant, User
+from tenants.actions import group_tenants
+from tenants.models import Membership, Subscription, Tenant, TenantGroup, TenantGroupMember, User
 from tests.conftest import sync
 from tests.portal.crawl import (
     METHODS,
@@ -41,7 +42,7 @@ from tests.portal.crawl import (
 
 # Open to everybody, signed in or not. Everything else is for people.
 PUBLIC = {"home", "sign-in", "sign-out", "healthz", "healthz-data", "schema", "api-docs"}
-WATCHED: tuple[type[Model], ...] = (Tenant, Subscription, Resource, Membership, SyncRun)
+WATCHED: tuple[type[Model], ...] = (Tenant, TenantGroup, TenantGroupMember, Subscription, Resource, Membership, SyncRun)
 SIGN_IN = "/sign-in/"
 SESSION = "sessionid"
 SignedOut: Morsel[str] = Morsel()
@@ -105,8 +106,10 @@ def world(
         azure.faults.add(Fault("bad_row", path="ResourceGraph", how="oversized_name", times=1))
         assert sync(tenant).outcome == "partial"
         azure.faults.clear()
+        group_tenants(f"group-of-{tenant.name}", [tenant])
         with entered(Scope.of(tenant.id)):
             SyncRun.objects.update(requested_by=people[asker])
+    group_tenants("everybody", [contoso, fabrikam])
     broker = Redis.from_url(settings.CELERY_BROKER_URL)
     broker.flushdb()
     yield World(
@@ -296,6 +299,8 @@ def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], l
         name, value = next(iter(tags.items()))
         return {
             "tenant": [one.tenant.name, str(one.tenant.id), one.tenant.name.upper()],
+            "group": [f"group-of-{one.tenant.name}"],
+            "columns": ["name,tenant,azure_id"],
             "subscription": [row.subscription.subscription_id],
             "type": [row.type],
             "region": [row.location],
@@ -351,7 +356,7 @@ def test_no_filter_opens_a_foreign_tenant(world: World, who: str) -> None:
 def test_a_foreign_value_of_a_filter_answers_like_one_that_exists_nowhere(world: World, who: str) -> None:
     values, client = values_of(world, who), client_of(world.people[who])
 
-    for name in ("tenant", "subscription", "resource_group", "q"):
+    for name in ("tenant", "group", "subscription", "resource_group", "q"):
         _, foreign, nowhere = values[name]
         for address in addresses():
             if address.needs_key or address.view in PUBLIC:

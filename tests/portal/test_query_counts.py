@@ -15,8 +15,8 @@ from inventory.models import Resource
 from tenants.models import Subscription, Tenant, User
 from tests.conftest import signed_in
 
-MOST = 12
-CHOICES = 5  # what the filters offer, kept until a sync stores something
+MOST = 15  # of a list, with what stands around it (the tenants and groups of the switcher)
+CHOICES = 6  # what the filters offer, kept until a sync stores something
 SESSION = 1  # kept too
 
 

@@ -1,0 +1,1 @@
+"""The portal's kit: lists, cells and charts. It knows no domain word."""

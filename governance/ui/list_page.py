@@ -1,0 +1,71 @@
+"""The page of a list: what was asked for, checked; the columns chosen; one page of rows.
+
+    page = ListPage(request, RESOURCES)
+    return page.render("inventory/resources.html", coverage=coverage_of(page.asked, "resources"))
+
+htmx and a browser without JavaScript get the same address; htmx gets the list without the page around it.
+"""
+
+from functools import cached_property
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from governance.filters import StrictFilterSet
+from governance.pages import page_number
+from governance.ui.listing import Column, Listing, column_keys
+
+PAGE_ROWS = 50
+NOT_FILTERS = frozenset({"page", "sort", "columns"})
+
+
+class ListPage:
+    """One request for one list. Wrong parameters make an empty page with `problems` and status 400."""
+
+    def __init__(self, request: HttpRequest, listing: Listing) -> None:
+        self.request, self.listing = request, listing
+        self.asked: StrictFilterSet = listing.filterset(request.GET, queryset=listing.rows())
+        self.columns = self._columns()
+        self.is_valid = self.asked.is_valid()
+
+    def _columns(self) -> tuple[Column, ...]:
+        keys = column_keys(self.request.GET.getlist("columns"))
+        try:
+            return self.listing.chosen(keys)
+        except KeyError as error:
+            known = ", ".join(column.key for column in self.listing.columns)
+            self.asked.refuse(f"There is no column {str(error.args[0])[:60]!r}. Known: {known}.")
+            return self.listing.chosen(())
+
+    @property
+    def problems(self) -> dict[str, list[str]]:
+        """What is wrong with the parameters, by parameter."""
+        return {} if self.is_valid else self.asked.problems()
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether anything narrows the list."""
+        return any(value for name, value in self.request.GET.items() if name not in NOT_FILTERS)
+
+    @cached_property
+    def page(self) -> Page[Any]:
+        """The rows of this page."""
+        rows = self.listing.rows().none()
+        if self.is_valid:
+            rows = self.asked.qs.order_by(*self.listing.order(self.asked.form.cleaned_data.get("sort")))
+        return Paginator(rows, PAGE_ROWS).get_page(page_number(self.request))
+
+    def render(self, template: str, **context: Any) -> HttpResponse:
+        """The answer. `context` adds to what every list has: listing, filter, problems, page, columns, is_filtered."""
+        usual = {
+            "listing": self.listing,
+            "filter": self.asked,
+            "problems": self.problems,
+            "page": self.page,
+            "columns": self.columns,
+            "is_filtered": self.is_filtered,
+            "usual_columns": {"columns": None, "page": None},
+        }
+        return render(self.request, template, {**usual, **context}, status=200 if self.is_valid else 400)

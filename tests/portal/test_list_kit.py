@@ -1,0 +1,78 @@
+"""What every list page can do: columns to choose, and the list alone for htmx."""
+
+import re
+
+import pytest
+
+from inventory.lists import RESOURCES
+from tenants.models import Tenant, User
+from tests.conftest import signed_in, sync
+from tests.portal.test_resources_page import text
+
+
+def headers(page: str) -> list[str]:
+    """The keys of the columns, from left to right."""
+    return re.findall(r'<th scope="col" class="(?:sortable )?col-(\w+)', page)
+
+
+@pytest.fixture
+def synced(contoso: Tenant) -> Tenant:
+    """Contoso after a complete run."""
+    assert sync(contoso).outcome == "ok"
+    return contoso
+
+
+def test_the_usual_columns(synced: Tenant, bob: User) -> None:
+    page = text(signed_in(bob).get("/resources/"))
+
+    assert headers(page) == [column.key for column in RESOURCES.columns if column.shown]
+
+
+@pytest.mark.parametrize(
+    "query", ["columns=azure_id,kind", "columns=kind&columns=azure_id", "columns=name,kind,azure_id"]
+)
+def test_chosen_columns_stand_in_the_order_of_the_list_after_the_name(synced: Tenant, bob: User, query: str) -> None:
+    page = text(signed_in(bob).get(f"/resources/?{query}"))
+
+    assert headers(page) == ["name", "kind", "azure_id"]
+    assert 'value="kind" checked' in page
+    assert 'value="region" checked' not in page
+
+
+def test_the_choice_of_columns_survives_sorting_paging_and_filtering(synced: Tenant, bob: User) -> None:
+    page = text(signed_in(bob).get("/resources/?columns=kind&columns=region&q=a&sort=-name"))
+
+    links = [link.replace("&amp;", "&") for link in re.findall(r'id="(?:sort|page)-\w+"[^>]*href="([^"]*)"', page)]
+    assert len(links) > 3
+    assert all("columns=kind" in link and "columns=region" in link for link in links)
+    form = re.search(r'<form class="filters".*?</form>', page)
+    assert form
+    assert re.findall(r'name="columns" value="(\w+)"', form[0]) == ["name", "region", "kind"]
+
+
+def test_an_unknown_column_is_named_and_nothing_shown(synced: Tenant, bob: User) -> None:
+    answer = signed_in(bob).get("/resources/?columns=name,price")
+
+    assert answer.status_code == 400
+    assert "There is no column" in text(answer)
+    assert "price" in text(answer)
+    assert '<th scope="row"' not in text(answer)
+
+
+def test_htmx_gets_the_list_without_the_page_around_it(synced: Tenant, bob: User) -> None:
+    whole = signed_in(bob).get("/resources/?q=a")
+    part = signed_in(bob).get("/resources/?q=a", headers={"HX-Request": "true"})
+
+    def rows(page: str) -> list[str]:
+        return re.findall(r'<th scope="row".*?</th>', page)
+
+    assert rows(text(part)) == rows(text(whole)) != []
+    assert 'id="list"' in text(part)
+    assert 'class="masthead"' in text(whole)
+    assert 'class="masthead"' not in text(part)
+
+
+def test_a_page_for_the_history_of_htmx_is_whole(synced: Tenant, bob: User) -> None:
+    asked = {"HX-Request": "true", "HX-History-Restore-Request": "true"}
+
+    assert 'class="masthead"' in text(signed_in(bob).get("/resources/", headers=asked))
