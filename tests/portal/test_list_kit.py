@@ -40,10 +40,10 @@ def test_chosen_columns_stand_in_the_order_of_the_list_after_the_name(synced: Te
 
 
 def test_the_choice_of_columns_survives_sorting_paging_and_filtering(synced: Tenant, bob: User) -> None:
-    page = text(signed_in(bob).get("/resources/?columns=kind&columns=region&q=a&sort=-name"))
+    page = text(signed_in(bob).get("/resources/?columns=kind&columns=region&deleted=any&sort=-name"))
 
     links = [link.replace("&amp;", "&") for link in re.findall(r'id="(?:sort|page)-\w+"[^>]*href="([^"]*)"', page)]
-    assert len(links) > 3
+    assert len(links) > 3  # two sorts, and pages
     assert all("columns=kind" in link and "columns=region" in link for link in links)
     form = re.search(r'<form class="filters".*?</form>', page)
     assert form
