@@ -14,17 +14,18 @@ from governance.tenancy import current_scope
 Value = TypeVar("Value")
 
 # What is kept, and for how many seconds at most (the key makes it void earlier).
-SECONDS: dict[str, int] = {"filter-choices": 15 * 60}
+SECONDS: dict[str, int] = {"filter-choices": 15 * 60, "estate": 15 * 60}
 
 
-def kept(what: str, *, version: str, compute: Callable[[], Value]) -> Value:
+def kept(what: str, *, version: str, compute: Callable[[], Value], about: str = "") -> Value:
     """The kept answer to `what` for the current scope and data version, computed when there is none.
 
+    `about` tells apart answers to the same question about different things.
     Give back only values that are not changed afterwards. Raises KeyError for a name that is not in SECONDS.
     """
     scope = current_scope()
     members = "every" if scope.is_every_tenant else ",".join(sorted(tenant.hex for tenant in scope.tenants))
-    key = f"{what}:{hashlib.sha256(members.encode()).hexdigest()}:{version}"
+    key = f"{what}:{hashlib.sha256(f'{members}:{about}'.encode()).hexdigest()}:{version}"
     found: Value | None = cache.get(key)
     if found is None:
         found = compute()

@@ -144,7 +144,7 @@ CELERY_TIMEZONE = TIME_ZONE
 # --- People --------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "tenants.User"
 LOGIN_URL = "sign-in"
-LOGIN_REDIRECT_URL = "inventory:resources"
+LOGIN_REDIRECT_URL = "portal:overview"
 LOGOUT_REDIRECT_URL = "sign-in"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [

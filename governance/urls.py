@@ -2,7 +2,6 @@
 
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
-from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
@@ -18,7 +17,6 @@ api.register("resources", ResourceView, basename="resource")
 api.register("syncs", SyncView, basename="sync")
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="inventory:resources"), name="home"),
     path(
         "sign-in/",
         LoginView.as_view(template_name="tenants/sign_in.html", redirect_authenticated_user=True),

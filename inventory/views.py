@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -28,14 +27,13 @@ def resources(request: HttpRequest) -> HttpResponse:
 
 def _choices() -> dict[str, list[Any]]:
     """What the filters offer: types, regions and tag names there are in scope. Kept until a sync stores something."""
-    versions = Tenant.objects.aggregate(total=Sum("data_version"), tenants=Count("id"))
-    return kept("filter-choices", version=f"{versions['tenants']}-{versions['total']}", compute=_choices_now)
+    there = kept("filter-choices", version=Tenant.objects.version(), compute=_choices_now)
+    return {**there, "groups": list(TenantGroup.objects.values_list("name", flat=True))}
 
 
 def _choices_now() -> dict[str, list[Any]]:
     return {
         "tenants": list(Tenant.objects.values_list("name", flat=True)),
-        "groups": list(TenantGroup.objects.values_list("name", flat=True)),
         "subscriptions": list(Subscription.objects.order_by("name").values_list("subscription_id", "name")[:500]),
         "types": distinct_values(Resource.objects.all(), "type"),
         "regions": distinct_values(Resource.objects.all(), "location"),

@@ -21,6 +21,11 @@ class TenantRows(models.QuerySet[Any]):
         """The tenant of this name, whatever its letter case."""
         return self.filter(name=name.strip().lower())
 
+    def version(self) -> str:
+        """What kept answers about these tenants carry in their key: it changes with every run that stored something."""
+        found = self.aggregate(total=models.Sum("data_version"), tenants=models.Count("id"))
+        return f"{found['tenants']}-{found['total']}"
+
 
 class TenantRowManager(TenantManager.from_queryset(TenantRows)):  # type: ignore[misc]  # a class made at run time
     """A tenant is in scope when its own id is."""

@@ -15,6 +15,7 @@ from django.urls import reverse
 from tenants.models import Tenant, TenantGroup
 
 PLACES = (
+    ("Overview", "portal:overview"),
     ("Resources", "inventory:resources"),
     ("Syncs", "portal:syncs"),
 )
@@ -50,9 +51,13 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     carried = _carried(request)
     places = [(title, reverse(name)) for title, name in PLACES]
     return {
-        "places": [Place(title, address + carried, request.path.startswith(address)) for title, address in places],
+        "places": [Place(title, address + carried, _is_at(request.path, address)) for title, address in places],
         "switcher": partial(_switcher, request),
     }
+
+
+def _is_at(path: str, address: str) -> bool:
+    return path == address or (address != "/" and path.startswith(address))
 
 
 def _carried(request: HttpRequest) -> str:

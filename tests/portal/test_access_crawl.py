@@ -41,7 +41,7 @@ from tests.portal.crawl import (
 )
 
 # Open to everybody, signed in or not. Everything else is for people.
-PUBLIC = {"home", "sign-in", "sign-out", "healthz", "healthz-data", "schema", "api-docs"}
+PUBLIC = {"sign-in", "sign-out", "healthz", "healthz-data", "schema", "api-docs"}
 WATCHED: tuple[type[Model], ...] = (Tenant, TenantGroup, TenantGroupMember, Subscription, Resource, Membership, SyncRun)
 SIGN_IN = "/sign-in/"
 SESSION = "sessionid"
@@ -256,7 +256,7 @@ def test_what_is_public_answers_everybody_alike(world: World) -> None:
     assert {address.view for address in addresses()} >= PUBLIC
 
     for address in addresses():
-        if address.view in PUBLIC - {"healthz-data", "sign-in", "sign-out", "home"}:
+        if address.view in PUBLIC - {"healthz-data", "sign-in", "sign-out"}:
             nobody = visit(world, "nobody", "GET", address, {}, "")
             alice = visit(world, "alice", "GET", address, {}, "")
 

@@ -15,7 +15,7 @@ from inventory.models import Resource
 from tenants.models import Subscription, Tenant, User
 from tests.conftest import signed_in
 
-MOST = 15  # of a list, with what stands around it (the tenants and groups of the switcher)
+MOST = 16  # of a list, with what stands around it (the tenants and groups of the switcher)
 CHOICES = 6  # what the filters offer, kept until a sync stores something
 SESSION = 1  # kept too
 
@@ -102,6 +102,19 @@ def test_a_list_of_resources(contoso: Tenant, bob: User, subscription: Subscript
     for rows in (2, 20, 1000):
         with entered(Scope.of(contoso.id)):
             add_runs(contoso, subscription, 1)
+            add_resources(contoso, subscription, rows)
+        counts[rows] = queries(browser, path)
+
+    assert_constant(counts)
+
+
+@pytest.mark.parametrize("path", ["/", "/?tenant=contoso"])
+def test_the_overview(contoso: Tenant, bob: User, subscription: Subscription, path: str) -> None:
+    browser = signed_in(bob)
+    counts = {}
+    for rows in (2, 20, 1000):
+        with entered(Scope.of(contoso.id)):
+            add_runs(contoso, subscription, min(rows, 30))
             add_resources(contoso, subscription, rows)
         counts[rows] = queries(browser, path)
 

@@ -15,6 +15,7 @@ from tests.conftest import signed_in, sync
 PASSWORD = "a long and unusual sentence"
 EMAIL = "dana@contoso.example"
 RESOURCES = "/resources/"
+OVERVIEW = "/"
 
 
 @pytest.fixture
@@ -35,12 +36,12 @@ def is_signed_in(client: Client) -> bool:
 
 
 @pytest.mark.parametrize("spelt", [EMAIL, EMAIL.upper(), f" {EMAIL} ", "Dana@Contoso.Example"])
-def test_the_right_password_opens_the_list_whatever_the_letter_case(dana: User, spelt: str) -> None:
+def test_the_right_password_opens_the_overview_whatever_the_letter_case(dana: User, spelt: str) -> None:
     client = Client()
 
     answer = try_to_sign_in(spelt, client=client)
 
-    assert (answer.status_code, answer["Location"]) == (302, RESOURCES)
+    assert (answer.status_code, answer["Location"]) == (302, OVERVIEW)
     assert is_signed_in(client)
 
 
@@ -101,7 +102,7 @@ def test_a_page_asked_for_before_is_shown_after_signing_in(dana: User) -> None:
 
 @pytest.mark.parametrize("evil", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "/\\evil.example"])
 def test_nobody_is_sent_elsewhere_after_signing_in(dana: User, evil: str) -> None:
-    assert try_to_sign_in(EMAIL, next=evil)["Location"] == RESOURCES
+    assert try_to_sign_in(EMAIL, next=evil)["Location"] == OVERVIEW
 
 
 def test_the_session_key_is_new_after_signing_in_and_the_cookie_is_guarded(dana: User) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import ssl
 import urllib.request
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from governance.management.demo_people import PEOPLE, DemoPerson
 from governance.management.tenants import connected_tenants
 from governance.schedules import KINDS
 from governance.tenancy import Scope, entered
-from tenants.actions import connect_tenant, grant_role
+from tenants.actions import connect_tenant, grant_role, group_tenants
 from tenants.models import Tenant, User
 
 HISTORY_DAYS = (0, 2, 3)  # the days the simulated Azure is moved on before each of the first syncs
@@ -48,6 +49,7 @@ class Command(BaseCommand):
             )
         for person in PEOPLE:
             _create(person)
+        _group("retail", ("contoso", "fabrikam"))
         self._say(f"{len(world['tenants'])} tenants, {len(PEOPLE)} people.")
         if not _was_synced():
             self._first_syncs()
@@ -84,6 +86,11 @@ def _create(person: DemoPerson) -> None:
         with entered(Scope.every_tenant(reason="The demo gives its people their roles.")):
             tenant = Tenant.objects.get(name=name)
         grant_role(user, tenant, role)
+
+
+def _group(name: str, tenants: Collection[str]) -> None:
+    with entered(Scope.every_tenant(reason="The demo groups its tenants.")):
+        group_tenants(name, list(Tenant.objects.filter(name__in=tenants)))
 
 
 def _simulator(what: str, command: dict[str, Any] | None = None) -> dict[str, Any]:
