@@ -6,7 +6,7 @@ raises `Unscoped` when there is none; forms, DRF, prefetch, related objects and 
 Why not django-scopes: docs/adr/0002-tenant-guard.md.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -102,6 +102,10 @@ class TenantQuerySet(models.QuerySet[Row_co]):
     def for_tenant(self, tenant_id: UUID) -> Self:
         """Only the rows of this one tenant (still within the scope)."""
         return self.filter(tenant_id=tenant_id)
+
+    def for_tenants(self, tenants: Collection[UUID] | None) -> Self:
+        """Only the rows of these tenants; `None` is all in scope, and no tenant is no row."""
+        return self if tenants is None else self.filter(tenant_id__in=sorted(tenants))
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
         """As Django's, but every object must belong to a tenant in scope."""

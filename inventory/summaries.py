@@ -39,14 +39,9 @@ class Activity:
         return sum(self.counts[kind][-last_days:])
 
 
-def of_tenants(rows: Any, tenants: Collection[UUID] | None) -> Any:
-    """The rows of these tenants; of all in scope for None."""
-    return rows if tenants is None else rows.filter(tenant_id__in=sorted(tenants))
-
-
 def estate(tenants: Collection[UUID] | None) -> Estate:
     """What there is now. Three statements."""
-    live = of_tenants(Resource.objects.live(), tenants)
+    live = Resource.objects.live().for_tenants(tenants)
     by_tenant = _counts(live, "tenant_id")
     return Estate(
         total=sum(count for _, count in by_tenant),
@@ -64,7 +59,7 @@ def activity(tenants: Collection[UUID] | None, *, until: date, days: int) -> Act
     """What changed on `until` and the days before it. One statement."""
     there = tuple(until - timedelta(days=back) for back in range(days - 1, -1, -1))
     since = datetime.combine(there[0], datetime.min.time(), tzinfo=UTC)
-    rows = of_tenants(ResourceChange.objects.filter(at__gte=since, baseline=False), tenants)
+    rows = ResourceChange.objects.filter(at__gte=since, baseline=False).for_tenants(tenants)
     found = rows.order_by().annotate(day=TruncDate("at", tzinfo=UTC)).values_list("day", "kind").annotate(n=Count("id"))
     counts = {(day, kind): count for day, kind, count in found}
     return Activity(there, {kind: tuple(counts.get((day, kind), 0) for day in there) for kind in KINDS})
@@ -72,5 +67,5 @@ def activity(tenants: Collection[UUID] | None, *, until: date, days: int) -> Act
 
 def latest_changes(tenants: Collection[UUID] | None, count: int) -> Sequence[ResourceChange]:
     """The newest changes with their resources, baselines left out. One statement."""
-    rows = of_tenants(ResourceChange.objects.filter(baseline=False), tenants)
+    rows = ResourceChange.objects.filter(baseline=False).for_tenants(tenants)
     return list(rows.select_related("resource", "tenant").defer("resource__properties").newest_first()[:count])

@@ -94,8 +94,8 @@ def worst(states: Sequence[State]) -> State:
 
 def coverage(kind: str, *, now: datetime, tenants: Collection[UUID] | None = None) -> Coverage:
     """How complete and fresh the data of this kind are, over these tenants of the current scope; None: all of it."""
-    wanted = _of(tenants, Tenant.objects.all(), "id")
-    runs = _of(tenants, SyncRun.objects.of_kind(kind).latest_per_tenant())
+    wanted = Tenant.objects.all().for_tenants(tenants)
+    runs = SyncRun.objects.of_kind(kind).latest_per_tenant().for_tenants(tenants)
     latest = {run.tenant_id: run for run in runs}
     dates = _oldest_dates(kind, tenants)
     rows = tuple(_freshness(tenant, latest.get(tenant.id), dates, kind, now) for tenant in wanted)
@@ -114,10 +114,6 @@ def coverage(kind: str, *, now: datetime, tenants: Collection[UUID] | None = Non
 def coverage_asked_for(asked: StrictFilterSet, kind: str) -> Coverage:
     """Coverage of the tenants that a list's `tenant=` and `group=` leave; of all in scope when they cannot be read."""
     return coverage(kind, now=timezone.now(), tenants=tenants_asked_for(asked))
-
-
-def _of(tenants: Collection[UUID] | None, rows: Any, column: str = "tenant_id") -> Any:
-    return rows if tenants is None else rows.filter(**{f"{column}__in": sorted(tenants)})
 
 
 def _freshness(
@@ -139,7 +135,7 @@ def _freshness(
 
 def _latest_receipts(kind: str, tenants: Collection[UUID] | None) -> Any:
     runs = SyncRun.objects.of_kind(kind).latest_per_tenant()
-    return _of(tenants, CoverageReceipt.objects.filter(run__in=runs.values("id")))
+    return CoverageReceipt.objects.filter(run__in=runs.values("id")).for_tenants(tenants)
 
 
 def _oldest_dates(kind: str, tenants: Collection[UUID] | None) -> dict[UUID, datetime | None]:

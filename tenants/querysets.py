@@ -1,5 +1,6 @@
 """How tenants, subscriptions and memberships are asked for."""
 
+from collections.abc import Collection
 from typing import Any, Self
 from uuid import UUID
 
@@ -20,6 +21,10 @@ class TenantRows(models.QuerySet[Any]):
     def named(self, name: str) -> Self:
         """The tenant of this name, whatever its letter case."""
         return self.filter(name=name.strip().lower())
+
+    def for_tenants(self, tenants: Collection[UUID] | None) -> Self:
+        """Only these tenants; `None` is all in scope."""
+        return self if tenants is None else self.filter(id__in=sorted(tenants))
 
     def version(self) -> str:
         """What kept answers about these tenants carry in their key: it changes with every run that stored something."""

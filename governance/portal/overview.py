@@ -140,7 +140,7 @@ def _failing_tenant(title: str, row: TenantFreshness) -> Trouble:
 
 def _lost_subscriptions(tenants: frozenset[UUID] | None) -> list[Subscription]:
     rows = Subscription.objects.expected().exclude(access_lost_at=None).select_related("tenant")
-    return list(summaries.of_tenants(rows, tenants).order_by("access_lost_at", "id")[: LOST_SHOWN + 1])
+    return list(rows.for_tenants(tenants).order_by("access_lost_at", "id")[: LOST_SHOWN + 1])
 
 
 def _losses(lost: list[Subscription]) -> list[Trouble]:
