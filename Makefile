@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-sqlite test-postgres check lint types contracts migrations tsql openapi bench lock clean
+.PHONY: help setup demo test test-sqlite test-postgres check lint types contracts migrations tsql openapi e2e screenshots bench lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,8 @@ setup: .venv/base.installed ## install the product into .venv
 demo: .venv/demo.installed ## the whole platform over a simulated Azure, until Ctrl-C
 	@exec $(BIN)/python manage.py demo
 
-test: check test-sqlite test-postgres ## everything CI runs
+test: check test-sqlite test-postgres ## every check and test that needs no browser
+	@echo "The browser tests are not among these: make e2e runs them."
 
 check: lint types contracts migrations tsql openapi ## all checks that need no test run
 
@@ -56,6 +57,15 @@ test-sqlite: .venv/dev.installed ## the suite on SQLite (or on DATABASE_URL)
 
 test-postgres: .venv/dev.installed ## what touches the database again, on a PostgreSQL of its own
 	TEST_POSTGRES=1 $(BIN)/python -m pytest -n $(WORKERS) --quiet --database-only
+
+e2e: .venv/dev.installed ## the portal in a real browser: journeys, accessibility (needs Chromium)
+	@$(BIN)/python -m tests.e2e.chromium
+	$(BIN)/python -m pytest tests/e2e --quiet
+
+SCREENSHOTS ?= .screenshots
+screenshots: .venv/dev.installed ## pictures of every page into SCREENSHOTS (.screenshots)
+	@$(BIN)/python -m tests.e2e.chromium
+	$(BIN)/python -m tests.e2e.screenshots $(SCREENSHOTS)
 
 bench: .venv/dev.installed ## speed and memory, as ratios within one run
 	$(BIN)/python -m bench

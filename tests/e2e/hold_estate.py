@@ -1,0 +1,38 @@
+"""`python -m tests.e2e.hold_estate FOLDER`: make the estate, print one JSON line, and be its Azure until terminated."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import django
+
+from governance.azure.simulator.server import Simulator
+
+
+def main() -> None:
+    """Serve the simulated Azure first: the syncs that make the estate need it."""
+    django.setup()
+    from tests.conftest import secret_variable
+    from tests.e2e.estate import RESOURCES, make, point_to
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    with Simulator(folder=Path(sys.argv[1]), tenants=len(RESOURCES), resources_per_tenant=RESOURCES) as azure:
+        environment = {
+            "AZURE_AUTHORITY_HOST": azure.url,
+            "AZURE_ARM_ENDPOINT": azure.url,
+            "AZURE_CA_FILE": str(azure.ca_file),
+            **{secret_variable(tenant.name): tenant.client_secret for tenant in azure.tenants},
+        }
+        os.environ |= environment
+        point_to(azure)
+        estate = make(azure)
+        django.db.connections.close_all()
+        sys.stdout.write(json.dumps({**estate, "environment": environment}) + "\n")
+        sys.stdout.flush()
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Which pages are looked at: every page of the URL configuration, and the states that a page can be in."""
+
+from tests.e2e.looks import Stop
+from tests.e2e.portal import Portal
+
+WRITTEN_BY_OTHERS = {"api-docs": "#swagger-ui"}  # by view: the part of the page
+
+
+def pages(portal: Portal) -> list[Stop]:
+    """Every page there is, as alice finds it. A new one joins by itself."""
+    return [Stop(page.view, page.path, theirs=WRITTEN_BY_OTHERS.get(page.view, "")) for page in portal.pages]
+
+
+def states(portal: Portal) -> list[Stop]:
+    """Empty, partial, failed, refused: the same pages with less luck."""
+    unlucky = [*_without_any_tenant(portal), *_with_an_unknown_parameter(portal)]
+    return [*unlucky, *_lists(), *_runs(portal), *_refusals(portal)]
+
+
+def _without_any_tenant(portal: Portal) -> list[Stop]:
+    return [
+        Stop(f"{page.view}, no tenant", page.path, who="nora")
+        for page in portal.pages
+        if not page.needs_key and page.view not in WRITTEN_BY_OTHERS
+    ]
+
+
+def _with_an_unknown_parameter(portal: Portal) -> list[Stop]:
+    """Lists name what they do not know; pages without parameters do not mind."""
+    return [
+        Stop(f"{page.view}, unknown parameter", f"{page.path}?nonsense=1", statuses=(200, 400))
+        for page in portal.pages
+        if not page.needs_key and page.view not in WRITTEN_BY_OTHERS
+    ]
+
+
+def _lists() -> list[Stop]:
+    return [
+        Stop("resources, never read", "/resources/", who="ines"),
+        Stop("resources, filtered", "/resources/?tenant=contoso&deleted=any&tag=env&sort=-name&page=2"),
+        Stop("resources, nothing found", "/resources/?q=no-resource-has-this-name"),
+        Stop("resources, wrong values", "/resources/?tenant=nowhere&sort=colour&deleted=perhaps", statuses=(400,)),
+        Stop("resources, page that is none", "/resources/?page=first", statuses=(400,)),
+        Stop("syncs, never read", "/syncs/", who="ines"),
+        Stop("syncs, as a reader", "/syncs/", who="bob"),
+        Stop("syncs, as the auditor", "/syncs/", who="audrey"),
+        Stop("syncs, nothing found", "/syncs/?tenant=fabrikam&outcome=failed"),
+    ]
+
+
+def _runs(portal: Portal) -> list[Stop]:
+    return [Stop(f"sync run, {outcome}", f"/syncs/{key}/") for outcome, key in portal.estate["runs"].items()]
+
+
+def _refusals(portal: Portal) -> list[Stop]:
+    sync = {"kind": "resources", "tenant": portal.estate["keys"]["tenant"]}
+    wrong = {"username": "alice@contoso.example", "password": "not the right one"}
+    return [
+        Stop("no such page", "/nowhere/", statuses=(404,)),
+        Stop("no such page, nobody", "/nowhere/", who="nobody", statuses=(404,)),
+        Stop("role too low", "/syncs/run/", who="bob", statuses=(403,), body=sync),
+        Stop("form too old", "/sign-in/", who="nobody", statuses=(403,), body={}),
+        Stop("sign in", "/sign-in/", who="nobody"),
+        Stop("sign in to see a page", "/sign-in/?next=/resources/", who="nobody"),
+        Stop("sign in, refused", "/sign-in/", who="nobody", body=wrong),
+    ]
