@@ -21,8 +21,23 @@ LAYOUT = """() => ({
         return box.width && box.right + window.scrollX > document.documentElement.clientWidth + 1;
     }).map((element) => element.tagName.toLowerCase() + (element.className ? "." + element.className : "")),
 })"""
-AXE = "([where, options]) => axe.run(where, options)"
-OPEN_EVERYTHING = "() => document.querySelectorAll('details').forEach((part) => { part.open = true; })"
+UNLABELLED = """(theirs) => [...document.querySelectorAll("input:not([type=hidden]), select, textarea")]
+    .filter((control) => !(theirs && control.closest(theirs)) && !control.labels.length
+        && !control.hasAttribute("aria-label") && !control.hasAttribute("aria-labelledby"))
+    .map((control) => control.name || control.id)"""  # axe takes a placeholder for a label
+OPEN = """(which) => {
+    const parts = [...document.querySelectorAll("details")];
+    const floats = (part) => [...part.children].some((child) => child.tagName !== "SUMMARY"
+        && ["absolute", "fixed"].includes(getComputedStyle(child).position));
+    const menus = parts.filter((part) => { part.open = true; return floats(part); });
+    menus.forEach((part, number) => { part.open = number === which; });
+    return menus.length;
+}"""  # what folds away is opened; of the menus, which lie over the page, one at a time
+AXE = """([theirs, isMenuOpen, options]) => axe.run(
+    isMenuOpen ? [...document.querySelectorAll("details[open]")].filter((part) => [...part.children].some((child) =>
+        ["absolute", "fixed"].includes(getComputedStyle(child).position)))[0]
+    : theirs ? {exclude: [theirs]} : document, options)"""
+NO_MENU = -1
 FOCUS = """() => {
     const element = document.activeElement;
     if (!element || element === document.body) return null;
@@ -87,12 +102,14 @@ class Watch:
             yield f"status: {status}, not {' or '.join(map(str, stop.statuses))}"
         if not stop.theirs:
             yield from _focus(self.page)
-        self.page.evaluate(OPEN_EVERYTHING)
-        yield from _layout(self.page, stop)
         self.page.evaluate(AXE_SCRIPT)
-        for theme in THEMES:
-            self.page.emulate_media(color_scheme=theme)
-            yield from (f"{theme} · {line}" for line in _axe(self.page, stop))
+        menus = self.page.evaluate(OPEN, NO_MENU)
+        for menu in range(NO_MENU, menus):
+            self.page.evaluate(OPEN, menu)
+            yield from _layout(self.page, stop)
+            for theme in THEMES:
+                self.page.emulate_media(color_scheme=theme)
+                yield from (f"{theme} · {line}" for line in _axe(self.page, stop, menu=menu))
         yield from self.heard
 
     def visit(self, stop: Stop) -> int:
@@ -118,6 +135,7 @@ def _send(route: Route, body: str) -> None:
 
 def _layout(page: Page, stop: Stop) -> Iterator[str]:
     found = page.evaluate(LAYOUT)
+    yield from (f"label: the control {name!r} has none" for name in page.evaluate(UNLABELLED, stop.theirs))
     if not found["title"]:
         yield "title: the page has none"
     if found["headings"] != 1 and not stop.theirs:
@@ -141,14 +159,13 @@ def _unseen(found: dict[str, Any]) -> list[str]:
     return [words for words, is_so in problems.items() if is_so]
 
 
-def _axe(page: Page, stop: Stop) -> Iterator[str]:
+def _axe(page: Page, stop: Stop, *, menu: int) -> Iterator[str]:
     options = {
         "runOnly": {"type": "tag", "values": TAGS},
         "rules": {"target-size": {"enabled": True}},  # of WCAG 2.2, and not on by itself
         "resultTypes": ["violations"],
     }
-    where = {"exclude": [stop.theirs]} if stop.theirs else {"include": ["html"]}
-    for rule in page.evaluate(AXE, [where, options])["violations"]:
+    for rule in page.evaluate(AXE, [stop.theirs, menu != NO_MENU, options])["violations"]:
         yield f"axe {rule['id']}: {rule['help']}, at {'; '.join(map(_node, rule['nodes'][:NODES_NAMED]))}"
 
 

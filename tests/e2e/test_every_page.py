@@ -29,12 +29,16 @@ def _wrong_with(stops: list[Stop], browser: Browser, portal: Portal, width: int)
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_keeps_every_rule(browser: Browser, portal: Portal, width: int) -> None:
-    assert wrong_with(pages(portal), browser, portal, width) == ""
+    wrong = wrong_with(pages(portal), browser, portal, width)
+
+    assert not wrong, wrong
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_state_of_a_page_keeps_every_rule(browser: Browser, portal: Portal, width: int) -> None:
-    assert wrong_with(states(portal), browser, portal, width) == ""
+    wrong = wrong_with(states(portal), browser, portal, width)
+
+    assert not wrong, wrong
 
 
 def test_the_pages_are_those_of_the_url_configuration(portal: Portal) -> None:
