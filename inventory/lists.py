@@ -5,6 +5,8 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from governance.filters import StrictFilterSet, TextFilter
 from governance.ui import cells
@@ -95,6 +97,11 @@ def resource_rows() -> QuerySet[Any]:
     return rows.defer("properties", "sku", "zones", "identity")
 
 
+def page_of(row: Resource) -> SafeString:
+    """The resource's name as a link to its page, which stands above the apps."""
+    return cells.link(reverse("portal:resource", args=[row.pk]), row.name)
+
+
 RESOURCES = Listing(
     key="resources",
     title="Resources",
@@ -105,7 +112,7 @@ RESOURCES = Listing(
     default_sort="name",
     rows=resource_rows,
     columns=(
-        Column("name", "Name", lambda row: row.name, sort="name", style="cut"),
+        Column("name", "Name", lambda row: row.name, page_of, sort="name", style="cut"),
         Column("type", "Type", lambda row: row.type, sort="type", style="cut soft"),
         Column("resource_group", "Resource group", lambda row: row.resource_group, sort="resource_group", style="cut"),
         Column("region", "Region", lambda row: row.location, sort="region", style="cut"),
