@@ -111,6 +111,7 @@ RESOURCES = Listing(
     sorts=RESOURCE_SORTS,
     default_sort="name",
     rows=resource_rows,
+    page="inventory:resources",
     columns=(
         Column("name", "Name", lambda row: row.name, page_of, sort="name", style="cut"),
         Column("type", "Type", lambda row: row.type, sort="type", style="cut soft"),

@@ -102,7 +102,9 @@ def _resolved(resource: Resource, ids: Mapping[str, str]) -> list[Reference]:
     keys = {azure_id: [key_of(one).hex() for one in lineage(azure_id)] for azure_id in ids}
     wanted = sorted({key for found in keys.values() for key in found})
     rows = Resource.objects.for_tenant(resource.tenant_id).filter(azure_id_hash__in=wanted).exclude(id=resource.id)
-    known = {row.azure_id_hash: row for row in rows.only("id", "tenant_id", "name", "type", "azure_id_hash", "deleted_at")}
+    known = {
+        row.azure_id_hash: row for row in rows.only("id", "tenant_id", "name", "type", "azure_id_hash", "deleted_at")
+    }
     references: dict[Any, Reference] = {}
     for azure_id, path in ids.items():
         target = next((known[key] for key in keys[azure_id] if key in known), None)
