@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from governance.filters import StrictFilterSet, TextFilter
+from governance.filters import StrictFilterSet, TextFilter, Words, WordsFilter
 from governance.ui import cells
 from governance.ui.listing import Column, Listing
 from inventory.models import Resource, ResourceChange
@@ -36,9 +36,9 @@ class ResourceListFilter(TenantOwnedFilterSet):
     """Filters of the list of resources. Without `deleted` only what is there is shown."""
 
     q = TextFilter(method="search", label="Name contains")
-    subscription = TextFilter(method="in_subscription", label="Subscription")
-    type = TextFilter(method="of_type", label="Type")
-    region = TextFilter(method="in_region", label="Region")
+    subscription = WordsFilter(method="in_subscription", label="Subscription")
+    type = WordsFilter(method="of_type", label="Type")
+    region = WordsFilter(method="in_region", label="Region")
     resource_group = TextFilter(field_name="resource_group", lookup_expr="iexact", label="Resource group")
     tag = TextFilter(method="with_tag", label="Tag (name or name:value)", validators=[names_a_tag])
     deleted = django_filters.ChoiceFilter(
@@ -62,22 +62,27 @@ class ResourceListFilter(TenantOwnedFilterSet):
         """`q=`: the name contains every word."""
         return queryset.matching(value)
 
-    def in_subscription(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """`subscription=`: Azure's id of the subscription."""
-        return queryset.filter(subscription__subscription_id=value.strip().lower())
+    def in_subscription(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
+        """`subscription=`: Azure's ids of subscriptions."""
+        return _folded(value).narrow(queryset, "subscription__subscription_id")
 
-    def of_type(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """`type=`: the resource type in any letter case."""
-        return queryset.filter(type=value.strip().lower())
+    def of_type(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
+        """`type=`: resource types in any letter case."""
+        return _folded(value).narrow(queryset, "type")
 
-    def in_region(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """`region=`: the region's name as Azure writes it, in any letter case."""
-        return queryset.filter(location=value.strip().lower().replace(" ", ""))
+    def in_region(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
+        """`region=`: regions as Azure names or writes them ("West Europe"), in any letter case."""
+        return _folded(value, spaces=False).narrow(queryset, "location")
 
     def with_tag(self, queryset: ResourceQuerySet, name: str, value: str) -> ResourceQuerySet:
         """`tag=`: a tag's name, or name:value."""
         key, colon, wanted = value.partition(":")
         return queryset.tagged(key, wanted if colon else None)
+
+
+def _folded(value: Words, *, spaces: bool = True) -> Words:
+    """The words as they are stored."""
+    return Words(tuple(word.lower() if spaces else word.lower().replace(" ", "") for word in value.words), value.turned)
 
 
 class ChangeListFilter(StrictFilterSet):

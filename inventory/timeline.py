@@ -1,4 +1,4 @@
-"""A resource's timeline as a page prints it: each change in words, its fields before and after, within a budget. Pure."""
+"""A resource's timeline as a page prints it: changes in words, fields before and after, within a budget. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ NOT_FILTERS = frozenset({"page", "sort", "columns"})
 
 
 def asked_of(listing: Listing, parameters: QueryDict) -> tuple[StrictFilterSet, tuple[Column, ...]]:
-    """What the parameters of an address ask of a list: the filterset (not valid when something is wrong), the columns."""
+    """What an address asks of a list: the filterset (not valid when something is wrong) and the columns."""
     asked: StrictFilterSet = listing.filterset(parameters, queryset=listing.rows())
     try:
         return asked, listing.chosen(column_keys(parameters.getlist("columns")))

@@ -8,8 +8,8 @@ from django.http import QueryDict
 from django.template import Context
 from django.urls import reverse
 
-from governance.ui.listing import Listing
 from governance.ui.list_page import kept_query
+from governance.ui.listing import Listing
 from tenants.models import SavedView
 
 register = template.Library()
