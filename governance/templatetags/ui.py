@@ -46,6 +46,7 @@ class Checks:
     options: list[Option]
     summary: str
     turned: bool
+    text: str  # what is in force, as one value
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ def checks(filters: Any, name: str, choices: Sequence[tuple[str, str]], every: s
     strange = [Option(word, word, is_selected=True) for word in asked.words if word.lower() not in known]
     chosen = [row.label for row in (*strange, *rows) if row.is_selected]
     words = every if not chosen else chosen[0] if len(chosen) == 1 else f"{len(chosen)} chosen"
-    return Checks([*strange, *rows], f"not: {words}" if asked.turned and chosen else words, asked.turned)
+    summary = f"not: {words}" if asked.turned and chosen else words
+    return Checks([*strange, *rows], summary, asked.turned, ("!" if asked.turned else "") + ",".join(asked.words))
 
 
 def _asked(filters: Any, name: str) -> Words:

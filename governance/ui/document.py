@@ -13,7 +13,8 @@ from django.utils.html import escape
 LONGEST = 300  # characters shown of one value
 LONGEST_NAME = 120
 DEEPEST = 10  # levels; what is deeper is printed as JSON text
-OPEN_LEVELS = 2  # levels unfolded at first
+OPEN_LEVELS = 2  # levels unfolded at first, and below them
+OPEN_ENTRIES = 4  # branches of no more entries than these
 BEFORE_DIFFERENCE = 40  # characters shown of what two long values have in common
 
 
@@ -122,7 +123,9 @@ def _row(name: str, value: Any, budget: Budget, links: Mapping[str, str], depth:
     if not budget.takes(label):
         return None
     rows, hidden = _branch(value, budget, links, depth + 1)
-    return Row(label, rows=rows, count=len(value), hidden=hidden, is_open=depth < OPEN_LEVELS)
+    return Row(
+        label, rows=rows, count=len(value), hidden=hidden, is_open=depth < OPEN_LEVELS or len(value) <= OPEN_ENTRIES
+    )
 
 
 def _entries(document: Any) -> list[tuple[str, Any]]:

@@ -19,12 +19,13 @@ from audit.models import SyncRun
 from governance.azure.simulator.server import Simulator
 from governance.tenancy import Scope, entered
 from inventory.models import Resource, ResourceChange
+from tenants.actions import save_view
 from tenants.models import Subscription, Tenant, User
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SAFE = ("GET", "HEAD")
 # Which object a path parameter names. `pk` is named by the list it belongs to: "tenant-detail" is a tenant.
-OBJECT_OF_PARAMETER = {"run_id": "sync", "resource_id": "resource"}
+OBJECT_OF_PARAMETER = {"run_id": "sync", "resource_id": "resource", "view_id": "view"}
 CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SHORTEST_MARKER = 6  # characters; shorter names occur by chance
@@ -92,16 +93,16 @@ class Side:
 
 def missing() -> dict[str, str]:
     """Keys of objects that do not exist anywhere."""
-    return dict.fromkeys(("tenant", "subscription", "resource", "sync"), str(uuid4()))
+    return dict.fromkeys(("tenant", "subscription", "resource", "sync", "view"), str(uuid4()))
 
 
 def malformed() -> dict[str, str]:
     """Keys that are none."""
-    return dict.fromkeys(("tenant", "subscription", "resource", "sync"), "no-key-'at'-all")
+    return dict.fromkeys(("tenant", "subscription", "resource", "sync", "view"), "no-key-'at'-all")
 
 
 def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | None]) -> Side:
-    """What is to be known of a synced tenant."""
+    """What is to be known of a synced tenant. Its view is one that the first person saves here."""
     there = azure.tenant(tenant.name)
     truth = azure.truth(tenant.name)
     foreign = orjson.dumps(azure.truth(other.name)).decode().lower()
@@ -128,6 +129,7 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             "subscription": str(subscription.id),
             "resource": str(resource.id),
             "sync": str(run.id),
+            "view": view_of(next(filter(None, people)), tenant),
         }
     markers = {word.lower() for word in words if len(word) >= SHORTEST_MARKER}
     return Side(
@@ -136,6 +138,13 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
         markers=frozenset(word for word in markers if word not in foreign),
         secrets=frozenset({there.client_secret.lower(), there.client_id.lower(), tenant.secret_ref.lower()}),
     )
+
+
+def view_of(user: User, tenant: Tenant) -> str:
+    """The key of a view that this person saved."""
+    name = f"view of {user.email}"
+    view, _ = save_view(user.id, listing="resources", name=name, query=f"tenant={tenant.name}")
+    return str(view.id)
 
 
 def client_of(user: User | None, **options: Any) -> Client:

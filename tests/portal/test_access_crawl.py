@@ -23,7 +23,7 @@ from governance.filters import StrictFilterSet
 from governance.tenancy import Scope, entered
 from inventory.models import Resource
 from tenants.actions import group_tenants
-from tenants.models import Membership, Subscription, Tenant, TenantGroup, TenantGroupMember, User
+from tenants.models import Membership, SavedView, Subscription, Tenant, TenantGroup, TenantGroupMember, User
 from tests.conftest import sync
 from tests.portal.crawl import (
     METHODS,
@@ -38,11 +38,21 @@ from tests.portal.crawl import (
     malformed,
     missing,
     side,
+    view_of,
 )
 
 # Open to everybody, signed in or not. Everything else is for people.
 PUBLIC = {"sign-in", "sign-out", "healthz", "healthz-data", "schema", "api-docs"}
-WATCHED: tuple[type[Model], ...] = (Tenant, TenantGroup, TenantGroupMember, Subscription, Resource, Membership, SyncRun)
+WATCHED: tuple[type[Model], ...] = (
+    Tenant,
+    TenantGroup,
+    TenantGroupMember,
+    Subscription,
+    Resource,
+    Membership,
+    SyncRun,
+    SavedView,
+)
 SIGN_IN = "/sign-in/"
 SESSION = "sessionid"
 SignedOut: Morsel[str] = Morsel()
@@ -56,6 +66,7 @@ class World:
     fabrikam: Side
     people: dict[str, User | None]
     broker: Any
+    views: dict[str, str]  # the key of a view that each of them saved
     browsers: dict[str, Client] = field(default_factory=dict)
 
     def browser(self, who: str) -> Client:
@@ -73,9 +84,14 @@ class World:
         """The other one."""
         return self.contoso if who == "charlie" else self.fabrikam
 
+    def keys(self, who: str) -> dict[str, str]:
+        """This person's own objects; a saved view is a person's and not a tenant's."""
+        return {**self.own(who).keys, "view": self.views[who]}
+
     def forbidden(self, who: str) -> frozenset[str]:
-        """Words that no answer to this person may hold."""
-        secrets = self.contoso.secrets | self.fabrikam.secrets
+        """Words that no answer to this person may hold: nobody else's saved views among them."""
+        views = {word for other in self.views if other != who for word in (self.views[other], f"view of {other}@")}
+        secrets = self.contoso.secrets | self.fabrikam.secrets | views
         if who == "auditor":
             return secrets
         if who == "nobody":
@@ -117,6 +133,9 @@ def world(
         fabrikam=side(azure, fabrikam, contoso, [people["charlie"]]),
         people=people,
         broker=broker,
+        views={
+            name: view_of(user, fabrikam if name == "charlie" else contoso) for name, user in people.items() if user
+        },
     )
     broker.flushdb()
     broker.close()
@@ -125,15 +144,18 @@ def world(
 PEOPLE = ("alice", "olga", "bob", "charlie", "auditor", "nobody")
 
 
-def stored() -> dict[str, list[dict[str, Any]]]:
-    """Every value of the tables that readers must not change."""
+def stored(*, but: User | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Every value of the tables that readers must not change, a person's own saved views aside."""
     with entered(Scope.every_tenant(reason="A test looks at everything.")):
-        return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in WATCHED}
+        found = {model.__name__: list(model._default_manager.order_by("pk").values()) for model in WATCHED}
+    found["SavedView"] = [row for row in found["SavedView"] if but is None or row["user_id"] != but.id]
+    return found
 
 
 def body_for(tenant_id: str) -> dict[str, str]:
-    """What a form or a program sends to start a sync: the only write there is, sent to every address."""
-    return {"tenant": tenant_id, "kind": "resources", "status": "paused", "role": "admin", "name": "renamed"}
+    """What forms and programs send, all at once, to every address: a sync to start, a view to save or to delete."""
+    sync_now = {"tenant": tenant_id, "kind": "resources", "status": "paused", "role": "admin"}
+    return {**sync_now, "name": "renamed", "list": "resources", "query": "sort=name", "do": "delete"}
 
 
 def visit(world: World, who: str, method: str, address: Address, keys: dict[str, str], tenant_id: str) -> Any:
@@ -229,7 +251,7 @@ def test_what_was_kept_for_one_person_is_not_shown_to_the_next(world: World, ord
 def test_people_reach_their_own_objects(world: World, who: str) -> None:
     for address in addresses():
         if address.needs_key:
-            response = visit(world, who, "GET", address, world.own(who).keys, "")
+            response = visit(world, who, "GET", address, world.keys(who), "")
 
             assert response.status_code == 200, address.view
 
@@ -405,14 +427,14 @@ def test_error_pages_hold_nothing_of_a_foreign_tenant(world: World, who: str) ->
 @pytest.mark.parametrize("who", ["bob", "auditor", "charlie", "nobody"])
 def test_who_may_not_write_changes_nothing_anywhere(world: World, who: str) -> None:
     contoso = world.contoso.keys
-    before = stored()
+    before = stored(but=world.people[who])
 
     for address in addresses():
         for keys in [contoso, missing()] if address.needs_key else [contoso]:
             for method in METHODS:
                 visit(world, who, method, address, keys, contoso["tenant"])
 
-    assert stored() == before
+    assert stored(but=world.people[who]) == before
     assert world.queue() == []
 
 

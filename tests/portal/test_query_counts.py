@@ -11,8 +11,10 @@ from django.utils import timezone
 
 from audit.models import CoverageReceipt, Outcome, SyncRun
 from governance.tenancy import Scope, entered
-from inventory.models import Resource
-from tenants.models import Subscription, Tenant, User
+from inventory.models import Resource, ResourceChange
+from inventory.shape import key_of
+from tenants.actions import save_view
+from tenants.models import SavedView, Subscription, Tenant, User
 from tests.conftest import signed_in
 
 MOST = 16  # of a list, with what stands around it (the tenants and groups of the switcher)
@@ -152,3 +154,55 @@ def test_one_run(contoso: Tenant, bob: User, subscription: Subscription, path: s
         counts[receipts] = queries(browser, path.format(run=run.id))
 
     assert_constant(counts)
+
+
+def test_one_resource(contoso: Tenant, bob: User, subscription: Subscription) -> None:
+    browser = signed_in(bob)
+    counts = {}
+    for many in (1, 5, 40):
+        with entered(Scope.of(contoso.id)):
+            add_runs(contoso, subscription, 1)
+            add_resources(contoso, subscription, many)
+            others = list(Resource.objects.order_by("name").values_list("azure_id", "azure_id_hash"))
+            row = Resource.objects.order_by("name").first()
+            add_relations(row, [azure_id for azure_id, _ in others[1:]])
+            row.tags = {f"tag-{number}": "x" for number in range(many)}
+            row.save()
+            add_changes(row, many)
+        counts[many] = queries(browser, f"/resources/{row.id}/")
+
+    assert_constant(counts)
+
+
+def add_relations(row: Resource, azure_ids: list[str]) -> None:
+    """Let the resource name each of these, and manage them all."""
+    for number, azure_id in enumerate(azure_ids):
+        named = f"/subscriptions/x/resourceGroups/g/providers/microsoft.test/things/{number}"
+        Resource.objects.filter(azure_id=azure_id).update(
+            azure_id=named, azure_id_hash=key_of(named).hex(), managed_by=row.azure_id
+        )
+    known = Resource.objects.exclude(id=row.id).values_list("azure_id", flat=True)
+    row.properties = {"parts": [{"id": azure_id} for azure_id in known]}
+
+
+def add_changes(row: Resource, upto: int) -> None:
+    """So many changes of one resource in all."""
+    for number in range(row.changes.count(), upto):
+        ResourceChange.objects.create(
+            tenant=row.tenant,
+            resource=row,
+            kind="changed",
+            at=timezone.now() + timedelta(seconds=number),
+            fields=[{"field": "sku.name", "before": "a", "after": "b"}],
+        )
+
+
+def test_saved_views_cost_one_query(contoso: Tenant, bob: User, subscription: Subscription) -> None:
+    browser = signed_in(bob)
+    counts = {}
+    for many in (0, 3, 60):
+        for number in range(SavedView.objects.count(), many):
+            save_view(bob.id, listing="resources", name=f"view {number}", query=f"q={number}")
+        counts[many] = queries(browser, "/views/"), queries(browser, "/resources/")
+
+    assert len(set(counts.values())) == 1, counts

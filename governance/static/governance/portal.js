@@ -85,16 +85,6 @@ const prepareTicks = () => {
   }
 };
 
-// "/" goes to the search of the page, as elsewhere on the web; not while something is being typed.
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest?.("input, select, textarea, [contenteditable]")) return;
-  const search = document.querySelector('form[role="search"] input[type="search"]');
-  if (!search || !search.checkVisibility()) return;
-  event.preventDefault();
-  search.focus();
-});
-
 const prepare = () => {
   prepareCopying();
   prepareChoices();
