@@ -45,7 +45,7 @@ class StrictFilterSet(django_filters.FilterSet):  # type: ignore[misc]  # untype
     def _repeated(self) -> list[str]:
         if not isinstance(self.data, QueryDict):
             return []
-        repeatable = {name for name, found in self.filters.items() if isinstance(found, WordsFilter)}
+        repeatable = {name for name, found in self.filters.items() if isinstance(found, WordsFilter | PhrasesFilter)}
         once = {*self.filters, *self.passed_through} - self.repeatable - repeatable
         repeated = (name for name in sorted(once) if len(self.data.getlist(name)) > 1)
         return [f"{name} was given more than once; give it once." for name in repeated]
@@ -110,6 +110,34 @@ class WordsFilter(django_filters.Filter):  # type: ignore[misc]  # untyped libra
     """A parameter that takes several values: any of them, or all but them."""
 
     field_class = WordsField
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 512)
+        super().__init__(**kwargs)
+
+
+class PhrasesField(forms.CharField):
+    """Given several times; cleaned to those that are not empty, each checked like a text. A comma is part of it."""
+
+    widget = forms.SelectMultiple
+    most = 10  # each is a condition of its own
+
+    def clean(self, value: Any) -> tuple[str, ...]:
+        """The texts. Raises ValidationError."""
+        given = [value] if isinstance(value, str) else list(value or ())
+        phrases = tuple(dict.fromkeys(text for one in given if (text := str(super(PhrasesField, self).clean(one)))))
+        if len(phrases) > self.most:
+            raise forms.ValidationError(f"Give at most {self.most} of them.")
+        return phrases
+
+
+@extend_schema_field(
+    {"type": "array", "items": {"type": "string"}, "description": "All of these, each given by itself."}
+)
+class PhrasesFilter(django_filters.Filter):  # type: ignore[misc]  # untyped library
+    """A parameter of several conditions, all of which must hold."""
+
+    field_class = PhrasesField
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", 512)

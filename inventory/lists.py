@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from governance.filters import StrictFilterSet, TextFilter, Words, WordsFilter
+from governance.filters import PhrasesFilter, StrictFilterSet, TextFilter, Words, WordsFilter
 from governance.ui import cells
 from governance.ui.listing import Column, Listing
 from inventory.models import Resource, ResourceChange
@@ -28,8 +28,8 @@ CHANGE_SORTS = {"at": "at"}
 
 def names_a_tag(value: str) -> None:
     """Raise ValidationError for a tag filter without a name."""
-    if not value.partition(":")[0].strip():
-        raise forms.ValidationError("Give the tag's name, or name:value.")
+    if not value.removeprefix("!").partition(":")[0].strip():
+        raise forms.ValidationError("Give the tag's name, or name:value; with ! before it, what has no such tag.")
 
 
 class ResourceListFilter(TenantOwnedFilterSet):
@@ -40,7 +40,7 @@ class ResourceListFilter(TenantOwnedFilterSet):
     type = WordsFilter(method="of_type", label="Type")
     region = WordsFilter(method="in_region", label="Region")
     resource_group = TextFilter(field_name="resource_group", lookup_expr="iexact", label="Resource group")
-    tag = TextFilter(method="with_tag", label="Tag (name or name:value)", validators=[names_a_tag])
+    tag = PhrasesFilter(method="with_tags", label="Tag (name or name:value)", validators=[names_a_tag])
     deleted = django_filters.ChoiceFilter(
         choices=[("no", "There"), ("yes", "Deleted"), ("any", "Both")], method="keep", label="Deleted"
     )
@@ -74,10 +74,12 @@ class ResourceListFilter(TenantOwnedFilterSet):
         """`region=`: regions as Azure names or writes them ("West Europe"), in any letter case."""
         return _folded(value, spaces=False).narrow(queryset, "location")
 
-    def with_tag(self, queryset: ResourceQuerySet, name: str, value: str) -> ResourceQuerySet:
-        """`tag=`: a tag's name, or name:value."""
-        key, colon, wanted = value.partition(":")
-        return queryset.tagged(key, wanted if colon else None)
+    def with_tags(self, queryset: ResourceQuerySet, name: str, value: tuple[str, ...]) -> ResourceQuerySet:
+        """`tag=`: a tag's name, or name:value; with "!" before it, what has no such tag. Given twice: both hold."""
+        for phrase in value:
+            key, colon, wanted = phrase.removeprefix("!").partition(":")
+            queryset = queryset.tagged(key, wanted if colon else None, unwanted=phrase.startswith("!"))
+        return queryset
 
 
 def _folded(value: Words, *, spaces: bool = True) -> Words:

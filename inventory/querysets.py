@@ -19,12 +19,13 @@ class ResourceQuerySet(TenantQuerySet[Any]):
         """Resources that a complete reading no longer contained."""
         return self.exclude(deleted_at=None)
 
-    def tagged(self, key: str, value: str | None = None) -> Self:
-        """Resources with this tag, letter case aside, as Azure treats tag names."""
+    def tagged(self, key: str, value: str | None = None, *, unwanted: bool = False) -> Self:
+        """Resources with this tag, or without it; letter case aside, as Azure treats tag names."""
         tags = apps.get_model("inventory", "ResourceTag")._default_manager.filter(key_folded=fold(key))
         if value is not None:
             tags = tags.filter(value_folded=fold(value))
-        return self.filter(id__in=tags.values("resource_id"))
+        found = models.Q(id__in=tags.values("resource_id"))
+        return self.filter(~found if unwanted else found)
 
     def matching(self, words: str) -> Self:
         """Resources whose name contains every one of these words."""

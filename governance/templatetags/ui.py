@@ -12,7 +12,7 @@ from django.template import Context
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from governance.filters import Words, WordsField, words_in
+from governance.filters import PhrasesField, Words, WordsField, words_in
 from governance.ui import cells
 from governance.ui.listing import Column
 
@@ -115,6 +115,8 @@ def chips(filters: Any, **names: Sequence[tuple[str, str]]) -> list[Chip]:
         words: dict[Any, Any] = dict(names.get(name) or getattr(field, "choices", None) or ())
         if isinstance(field, WordsField):
             found += _chips_of_words(name, label, _asked(filters, name), words)
+        elif isinstance(field, PhrasesField):
+            found += _chips_of_phrases(name, label, phrases(filters, name))
         elif (value := str(filters.data.get(name) or "").strip()) and name not in NOT_FILTERS:
             found.append(Chip(label, str(words.get(value, value)), {name: None, "page": None}))
     return found
@@ -129,6 +131,22 @@ def _chips_of_words(name: str, label: str, asked: Words, words: dict[Any, Any]) 
         says = str(words.get(word, words.get(word.lower(), word)))
         chips_found.append(Chip(f"{label} not" if asked.turned else label, says, {name: left, "page": None}))
     return chips_found
+
+
+def _chips_of_phrases(name: str, label: str, asked: list[str]) -> list[Chip]:
+    chips_found = []
+    for one in asked:
+        rest = [other for other in asked if other != one]
+        words = f"{label} not" if one.startswith("!") else label
+        chips_found.append(Chip(words, one.removeprefix("!"), {name: rest or None, "page": None}))
+    return chips_found
+
+
+@register.simple_tag
+def phrases(filters: Any, name: str) -> list[str]:
+    """The texts in force of a filter that takes several, before they are checked."""
+    data = filters.data
+    return list(dict.fromkeys(filter(None, map(str.strip, data.getlist(name) if isinstance(data, QueryDict) else []))))
 
 
 @register.simple_tag

@@ -265,7 +265,7 @@ def test_an_unknown_parameter_is_refused_by_name(as_alice: Program, parameter: s
     assert "no parameter" in refused(as_alice.ask("resources/", **{parameter: "1"}), parameter)
 
 
-@pytest.mark.parametrize("parameter", ["tenant", "q", "sort", "deleted", "tag"])
+@pytest.mark.parametrize("parameter", ["tenant", "q", "sort", "deleted", "resource_group"])
 def test_a_parameter_given_twice_is_refused_by_name(as_alice: Program, parameter: str) -> None:
     value = {"tenant": "contoso", "sort": "name", "deleted": "no"}.get(parameter, "x")
 

@@ -4,15 +4,17 @@ import html
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import pytest
 
 from governance.azure.simulator.server import Simulator
 from governance.filters import words_in
+from governance.tenancy import Scope, entered
+from inventory.models import Resource, ResourceTag
 from tenants.models import Tenant, User
 from tests.conftest import signed_in, sync
-from tests.portal.test_resources_page import PAGE_ROWS, names, text
+from tests.portal.test_resources_page import PAGE_ROWS, add, names, text
 
 
 @pytest.fixture
@@ -49,11 +51,10 @@ def true_names(azure: Simulator, fits: Callable[[Any], bool]) -> list[str]:
 def test_any_of_several_and_all_but_several(
     azure: Simulator, synced: Tenant, bob: User, ask: Callable[[User, str], list[str]]
 ) -> None:
-    rows = azure.truth("contoso").resources
     values = {
-        "type": [row.type for row in rows],
-        "region": [row.location for row in rows],
-        "subscription": [row.subscription_id for row in rows],
+        "type": [row.type for row in rows(azure)],
+        "region": [row.location for row in rows(azure)],
+        "subscription": [row.subscription_id for row in rows(azure)],
     }
     attributes = {"type": "type", "region": "location", "subscription": "subscription_id"}
     for name, every in values.items():
@@ -63,13 +64,68 @@ def test_any_of_several_and_all_but_several(
             return getattr(row, attributes[name]) in pair
 
         wanted = true_names(azure, among)
-        others = true_names(azure, lambda row, among=among: not among(row))
+        others = sorted(set(true_names(azure, lambda row: True)) - set(wanted))
         assert wanted
         assert others or name == "subscription"
         for query in (f"{name}={one}&{name}={other}", f"{name}={one},{other}", f"{name}={one.upper()},,{other},{one}"):
             assert ask(bob, query) == wanted, query
         for query in (f"{name}=!{one},{other}", f"{name}=!&{name}={one}&{name}={other}", f"{name}={one},!{other}"):
             assert ask(bob, query) == others, query
+
+
+@pytest.mark.parametrize("ask", [on_the_page, in_the_api])
+def test_tags_are_all_wanted_and_may_be_unwanted(
+    azure: Simulator, synced: Tenant, bob: User, ask: Callable[[User, str], list[str]]
+) -> None:
+    tags = {row.name: {key.lower(): value.lower() for key, value in (row.tags or {}).items()} for row in rows(azure)}
+    one, other = next(sorted(held)[:2] for held in tags.values() if len(held) > 1)
+    value = next(held[one] for held in tags.values() if one in held)
+    fits: dict[str, Callable[[dict[str, str]], bool]] = {
+        f"tag={one}&tag={other.upper()}": lambda held: one in held and other in held,
+        f"tag=!{one}": lambda held: one not in held,
+        f"tag=!{one}&tag=!{other}": lambda held: one not in held and other not in held,
+        f"tag={other}&tag=!{quote(f'{one}:{value}')}": lambda held: other in held and held.get(one) != value,
+        "tag=&tag=": lambda held: True,
+    }
+    for query, fit in fits.items():
+        wanted = sorted(name for name, held in tags.items() if fit(held))
+        assert wanted, query
+        assert ask(bob, query) == wanted, query
+
+
+def rows(azure: Simulator) -> Any:
+    """What there truly is."""
+    return azure.truth("contoso").resources
+
+
+def test_a_comma_belongs_to_a_tag(synced: Tenant, bob: User) -> None:
+    add(synced, "weekly", tags={})
+    with entered(Scope.of(synced.id)):
+        row = Resource.objects.get(name="weekly")
+        ResourceTag.objects.create(
+            tenant=synced, resource=row, key="Days", value="Mon,Tue", key_folded="days", value_folded="mon,tue"
+        )
+
+    assert on_the_page(bob, "tag=days:Mon,Tue") == ["weekly"]
+
+
+def test_the_form_offers_one_tag_more(synced: Tenant, bob: User) -> None:
+    page = text(signed_in(bob).get("/resources/?tag=env&tag=!owner"))
+
+    form = re.search(r'<form class="filters".*?</form>', page)
+    assert form
+    assert re.findall(r'name="tag" value="([^"]*)"', form[0]) == ["env", "!owner", ""]
+    assert len(set(re.findall(r'id="(filter-tag[^"]*)"', page))) == 3
+    chips = re.findall(r'class="chip-remove" href="\?([^"]*)".*?aria-label="Remove the filter ([^"]*)"', page)
+    assert chips == [("tag=%21owner", "Tag: env"), ("tag=env", "Tag not: owner")]
+
+
+@pytest.mark.parametrize("query", ["tag=!", "tag=!:x", "tag=a&tag=:x", "&".join(f"tag=t{n}" for n in range(11))])
+def test_what_is_no_tag_is_named(synced: Tenant, bob: User, query: str) -> None:
+    for path in ("/resources/", "/api/v1/resources/"):
+        answer = signed_in(bob).get(f"{path}?{query}")
+        assert answer.status_code == 400
+        assert "tag" in text(answer)
 
 
 @pytest.mark.parametrize("query", ["type=", "type=,", "type=!", "type=&type=", "region=%20"])
