@@ -99,13 +99,10 @@ class WordsField(forms.CharField):
         return Words(words, given.turned) if words else None
 
 
-@extend_schema_field(
-    {
-        "type": "array",
-        "items": {"type": "string"},
-        "description": 'Any of these, given several times or with commas between them; with "!" before, all but these.',
-    }
-)
+SEVERAL = 'Any of these, given apart or with commas between them; with "!" before them, all others.'
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}, "description": SEVERAL})
 class WordsFilter(django_filters.Filter):  # type: ignore[misc]  # untyped library
     """A parameter that takes several values: any of them, or all but them."""
 
@@ -131,9 +128,6 @@ class PhrasesField(forms.CharField):
         return phrases
 
 
-@extend_schema_field(
-    {"type": "array", "items": {"type": "string"}, "description": "All of these, each given by itself."}
-)
 class PhrasesFilter(django_filters.Filter):  # type: ignore[misc]  # untyped library
     """A parameter of several conditions, all of which must hold."""
 

@@ -7,6 +7,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from drf_spectacular.utils import extend_schema_field
 
 from governance.filters import PhrasesFilter, StrictFilterSet, TextFilter, Words, WordsFilter
 from governance.ui import cells
@@ -32,6 +33,14 @@ def names_a_tag(value: str) -> None:
         raise forms.ValidationError("Give the tag's name, or name:value; with ! before it, what has no such tag.")
 
 
+TAGGED = 'Name, or name:value; with "!" before it, what has no such tag. Given several times, all of them hold.'
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}, "description": TAGGED})
+class TagFilter(PhrasesFilter):
+    """`tag=`: conditions on tags, all of which hold."""
+
+
 class ResourceListFilter(TenantOwnedFilterSet):
     """Filters of the list of resources. Without `deleted` only what is there is shown."""
 
@@ -40,7 +49,7 @@ class ResourceListFilter(TenantOwnedFilterSet):
     type = WordsFilter(method="of_type", label="Type")
     region = WordsFilter(method="in_region", label="Region")
     resource_group = TextFilter(field_name="resource_group", lookup_expr="iexact", label="Resource group")
-    tag = PhrasesFilter(method="with_tags", label="Tag (name or name:value)", validators=[names_a_tag])
+    tag = TagFilter(method="with_tags", label="Tag", validators=[names_a_tag])
     deleted = django_filters.ChoiceFilter(
         choices=[("no", "There"), ("yes", "Deleted"), ("any", "Both")], method="keep", label="Deleted"
     )

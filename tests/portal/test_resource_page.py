@@ -192,6 +192,7 @@ def test_a_machine_leads_to_its_disks_and_interfaces_and_they_lead_back(
 
     page = page_of(bob, machine)
 
+    assert '<span class="state ok">There</span>' in page
     for other in others:
         assert f'<a href="/resources/{other.id}/">{other.name}</a>' in section(page, "related")
         assert f'<a class="value" href="/resources/{other.id}/">' in section(page, "properties")
@@ -456,6 +457,7 @@ def test_a_lost_subscription_says_since_when(azure: Simulator, synced: Tenant, b
         subscription = Subscription.objects.get(id=row.subscription_id)
 
     lost = coverage_words(page_of(bob, row))
+    assert '<span class="state unsure">There when last read</span>' in page_of(bob, row)
     with entered(Scope.of(synced.id)):
         off_board_subscription(subscription, now=timezone.now())
     off_boarded = coverage_words(page_of(bob, row))
