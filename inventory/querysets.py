@@ -42,6 +42,38 @@ class ChangeQuerySet(TenantQuerySet[Any]):
         return self.order_by("-at", "-id")
 
 
+class ResourceGroupQuerySet(TenantQuerySet[Any]):
+    """Sentences about resource groups."""
+
+    def live(self) -> Self:
+        """Groups that were there when last looked."""
+        return self.filter(deleted_at=None)
+
+
+class OrphanQuerySet(TenantQuerySet[Any]):
+    """Sentences about periods in which nothing used a resource."""
+
+    def open(self) -> Self:
+        """Periods that last."""
+        return self.filter(ended_at=None)
+
+    def orphaned(self) -> Self:
+        """Open periods of what is an orphan for certain."""
+        return self.open().filter(verdict="orphaned")
+
+    def unknown(self) -> Self:
+        """Open periods of what cannot be told."""
+        return self.open().filter(verdict="unknown")
+
+
+class TagRuleQuerySet(TenantQuerySet[Any]):
+    """Sentences about tag rules."""
+
+    def in_force(self) -> Self:
+        """Rules that nobody has deleted."""
+        return self.filter(deleted_at=None)
+
+
 def fold(text: str) -> str:
     """Text as it is compared: letter case and outer spaces aside, so that every engine compares alike."""
     return text.strip().lower()
