@@ -46,9 +46,14 @@ class KnownGroup:
     managed_by: str
     tags: dict[str, str]
     first_seen_at: datetime
-    is_there: bool
+    deleted_at: datetime | None
     was_there: bool = True  # False for what this run saw first, or saw again
     is_seen: bool = False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is no tombstone."""
+        return self.deleted_at is None
 
 
 @dataclass(slots=True)
@@ -95,7 +100,7 @@ class GroupReading:
             if group.is_there and not group.is_seen and group.subscription in whole
         ]
         for group in gone:
-            group.is_there = False
+            group.deleted_at = self.now
         for batch in bulk.in_batches(group.id for group in gone):
             live: Any = ResourceGroup.objects.for_tenant(self.tenant_id).live().filter(id__in=batch)
             live.update(deleted_at=self.now, stored_at=self.now)
@@ -106,8 +111,8 @@ class GroupReading:
         columns = ("azure_id_hash", "id", "subscription_id", "name", "location", "managed_by", "tags", "first_seen_at")
         rows = ResourceGroup.objects.for_tenant(self.tenant_id)
         for page in bulk.pages_by_key(rows, *columns, "deleted_at"):
-            for key, *values, deleted_at in page:
-                self.known[bytes.fromhex(key)] = KnownGroup(*values, deleted_at is None)
+            for key, *values in page:
+                self.known[bytes.fromhex(key)] = KnownGroup(*values)
 
     def _count(self, readings: Sequence[Reading]) -> None:
         ids = [reading.subscription_id for reading in readings]
@@ -188,7 +193,7 @@ class GroupReading:
             managed_by=record.managed_by,
             tags=record.tags,
             first_seen_at=before.first_seen_at if before else self.now,
-            is_there=True,
+            deleted_at=None,
             was_there=before is not None and before.is_there,
             is_seen=True,
         )

@@ -6,7 +6,7 @@ import django_filters
 from django import forms
 from django.db.models import QuerySet
 
-from governance.filters import StrictFilterSet, TextFilter
+from governance.filters import MomentFilter, StrictFilterSet, TextFilter
 from governance.ui import cells
 from governance.ui.listing import Column, Listing
 from inventory.models import Resource, ResourceChange
@@ -42,6 +42,12 @@ class ResourceListFilter(TenantOwnedFilterSet):
     deleted = django_filters.ChoiceFilter(
         choices=[("no", "There"), ("yes", "Deleted"), ("any", "Both")], method="keep", label="Deleted"
     )
+    orphaned = django_filters.ChoiceFilter(
+        choices=[("yes", "Orphaned"), ("no", "Not orphaned"), ("unknown", "Cannot be told")],
+        method="of_verdict",
+        label="Orphaned",
+    )
+    changed_since = MomentFilter(method="with_changes", label="Changed since (UTC)")
     sort = sort_filter(RESOURCE_SORTS)
 
     class Meta:
@@ -71,6 +77,14 @@ class ResourceListFilter(TenantOwnedFilterSet):
     def in_region(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """`region=`: the region's name as Azure writes it, in any letter case."""
         return queryset.filter(location=value.strip().lower().replace(" ", ""))
+
+    def of_verdict(self, queryset: ResourceQuerySet, name: str, value: str) -> ResourceQuerySet:
+        """`orphaned=`: what the rules said of it last."""
+        return queryset.orphaned(value)
+
+    def with_changes(self, queryset: ResourceQuerySet, name: str, value: Any) -> ResourceQuerySet:
+        """`changed_since=`: something happened to it since then."""
+        return queryset.changed_since(value)
 
     def with_tag(self, queryset: ResourceQuerySet, name: str, value: str) -> ResourceQuerySet:
         """`tag=`: a tag's name, or name:value."""

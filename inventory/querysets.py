@@ -6,6 +6,7 @@ from django.apps import apps
 from django.db import models
 
 from governance.tenancy import TenantQuerySet
+from inventory.orphans import RULE_OF_TYPE
 
 
 class ResourceQuerySet(TenantQuerySet[Any]):
@@ -26,6 +27,26 @@ class ResourceQuerySet(TenantQuerySet[Any]):
             tags = tags.filter(value_folded=fold(value))
         return self.filter(id__in=tags.values("resource_id"))
 
+    def changed_since(self, moment: Any) -> Self:
+        """Resources with an entry in the change log since then. What a first reading found is no change."""
+        changes = apps.get_model("inventory", "ResourceChange")._default_manager
+        return self.filter(id__in=changes.filter(at__gte=moment, baseline=False).values("resource_id"))
+
+    def orphaned(self, wanted: str) -> Self:
+        """Resources that are orphans ("yes"), certainly none ("no"), or of which it cannot be told ("unknown").
+
+        A type without a rule is never an orphan. A tenant that was never judged leaves its types with a rule unknown.
+        """
+        periods = apps.get_model("inventory", "Orphan")._default_manager.open().exclude(resource=None)
+        if wanted == "yes":
+            return self.filter(id__in=periods.filter(verdict="orphaned").values("resource_id"))
+        judged = apps.get_model("inventory", "HygieneState")._default_manager.exclude(orphans_judged_at=None)
+        unjudged = models.Q(type__in=list(RULE_OF_TYPE)) & ~models.Q(tenant_id__in=judged.values("tenant_id"))
+        if wanted == "unknown":
+            unknown = periods.filter(verdict="unknown").values("resource_id")
+            return self.filter(models.Q(id__in=unknown) | unjudged)
+        return self.exclude(id__in=periods.values("resource_id")).exclude(unjudged)
+
     def matching(self, words: str) -> Self:
         """Resources whose name contains every one of these words."""
         found = self
@@ -36,6 +57,11 @@ class ResourceQuerySet(TenantQuerySet[Any]):
 
 class ChangeQuerySet(TenantQuerySet[Any]):
     """Sentences about changes."""
+
+    def of_field(self, path: str) -> Self:
+        """Changes of this field, or of one below it: `tags` finds `tags.env`."""
+        folded = path.strip().lower()
+        return self.filter(models.Q(paths__contains=f"\n{folded}\n") | models.Q(paths__contains=f"\n{folded}."))
 
     def newest_first(self) -> Self:
         """The order of a timeline."""

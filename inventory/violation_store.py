@@ -12,6 +12,7 @@ from governance import bulk
 from governance.keys import new_id
 from inventory import tagging
 from inventory.models import HygieneState, Resource, TagRule, TagViolation
+from tenants.actions import bump_data_version
 
 VIOLATION_COLUMNS = ("tenant", "id", "rule", "resource", "kind", "key", "value", "found_at")
 Tagged = tuple[UUID, str, Mapping[str, str]]  # a resource's key, type and tags
@@ -79,4 +80,5 @@ def _close(state: HygieneState, in_force: Sequence[UUID], now: datetime) -> bool
         return False
     TagViolation.objects.for_tenant(state.tenant_id).exclude(rule_id__in=in_force).delete()
     TagViolation.objects.for_tenant(state.tenant_id).exclude(resource__deleted_at=None).delete()
+    bump_data_version(state.tenant_id)
     return True
