@@ -51,7 +51,7 @@ class TenantCompliance:
 
 def compliance(tenants: Collection[UUID] | None = None) -> list[TenantCompliance]:
     """Every tenant of these (None: of the scope), by name; also those without a rule."""
-    wanted = _of(tenants, Tenant.objects.order_by("name"), "id")
+    wanted = Tenant.objects.order_by("name").for_tenants(tenants)
     return _figures(list(wanted), tenants)
 
 
@@ -62,12 +62,12 @@ def compliance_of(tenants: Sequence[Tenant]) -> list[TenantCompliance]:
 
 def _figures(tenants: Sequence[Tenant], keys: Collection[UUID] | None) -> list[TenantCompliance]:
     rules: dict[UUID, list[TagRule]] = {}
-    for rule in _of(keys, TagRule.objects.in_force()):
+    for rule in TagRule.objects.in_force().for_tenants(keys):
         rules.setdefault(rule.tenant_id, []).append(rule)
-    states = {state.tenant_id: state for state in _of(keys, HygieneState.objects.all())}
-    live = _counted(_of(keys, Resource.objects.live()), "type", Count("id"))
+    states = {state.tenant_id: state for state in HygieneState.objects.all().for_tenants(keys)}
+    live = _counted(Resource.objects.live().for_tenants(keys), "type", Count("id"))
     broken = TagViolation.objects.filter(rule__deleted_at=None, resource__deleted_at=None)
-    violating = _counted(_of(keys, broken), "resource__type", Count("resource_id", distinct=True))
+    violating = _counted(broken.for_tenants(keys), "resource__type", Count("resource_id", distinct=True))
     found = []
     for tenant in tenants:
         counts = live.get(tenant.id, {}), violating.get(tenant.id, {})
@@ -134,7 +134,3 @@ def _of_tenant(
         ),
         types=types,
     )
-
-
-def _of(tenants: Collection[UUID] | None, rows: QuerySet[Any], column: str = "tenant_id") -> QuerySet[Any]:
-    return rows if tenants is None else rows.filter(**{f"{column}__in": sorted(tenants)})

@@ -1,4 +1,4 @@
-"""What pages and reports ask about hygiene: orphans and their age, the latest changes. Each in a fixed few queries."""
+"""What pages and reports ask about hygiene: orphans, their age, and a resource's own. Each in a fixed few queries."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Min, Q
 
-from inventory.hygiene_lists import change_rows
-from inventory.models import HygieneState, Orphan, Resource, ResourceChange
+from inventory.models import HygieneState, Orphan, Resource
 from inventory.orphans import RULE_OF_KEY
 from tenants.models import Tenant
 
@@ -55,11 +54,13 @@ class OrphanSummary:
 
 def orphan_summary(tenants: Collection[UUID] | None = None, *, now: datetime) -> OrphanSummary:
     """Orphans by rule and by age over these tenants of the scope; None: over all of it. Three queries."""
-    rows = _of(tenants, Orphan.objects.open())
+    rows = Orphan.objects.open().for_tenants(tenants)
     counted = list(rows.order_by().values("rule", "verdict").annotate(**_counts(now)))
     orphaned = [row for row in counted if row["verdict"] == Orphan.Verdict.ORPHANED]
-    names = dict(_of(tenants, Tenant.objects.all(), "id").values_list("id", "name"))
-    judged = set(_of(tenants, HygieneState.objects.exclude(orphans_judged_at=None)).values_list("tenant_id", flat=True))
+    names = dict(Tenant.objects.all().for_tenants(tenants).values_list("id", "name"))
+    judged = set(
+        HygieneState.objects.exclude(orphans_judged_at=None).for_tenants(tenants).values_list("tenant_id", flat=True)
+    )
     return OrphanSummary(
         orphaned=sum(row["total"] for row in orphaned),
         unknown=sum(row["total"] for row in counted) - sum(row["total"] for row in orphaned),
@@ -104,17 +105,7 @@ def orphans_of(resource: Resource) -> list[Orphan]:
     return sorted(rows, key=lambda row: (row.ended_at is not None, -row.since.timestamp()))
 
 
-def latest_changes(tenants: Collection[UUID] | None = None, *, most: int = 10) -> list[ResourceChange]:
-    """The newest changes with their resources, without what a first reading found. One query."""
-    rows = _of(tenants, change_rows().filter(baseline=False))
-    return list(rows.order_by("-at", "-id")[:most])
-
-
 def judged_at(tenant_id: UUID) -> datetime | None:
     """When all of a tenant was first judged by the rules as they are; None when it never was. One query."""
     state: HygieneState | None = HygieneState.objects.for_tenant(tenant_id).first()
     return state.orphans_judged_at if state else None
-
-
-def _of(tenants: Collection[UUID] | None, rows: QuerySet[Any], column: str = "tenant_id") -> QuerySet[Any]:
-    return rows if tenants is None else rows.filter(**{f"{column}__in": sorted(tenants)})

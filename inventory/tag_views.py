@@ -111,28 +111,21 @@ def add_rule(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def rule(request: HttpRequest, rule_id: str) -> HttpResponse:
-    """One rule; its admins change it here."""
+    """One rule; its admins change it here, and delete it with `action=delete`."""
     found = get_visible_or_404(TagRule.objects.in_force().select_related("tenant"), rule_id)
     may_change = access_of(request).may(Role.ADMIN, found.tenant_id)
     if request.method != "POST":
         return _rule_page(request, found, TagRuleForm(initial=_initial(found)), may_change=may_change)
     require_role(request, Role.ADMIN, found.tenant_id)
+    if request.POST.get("action") == "delete":
+        actions.delete_tag_rule(found, by=_person(request))
+        messages.success(request, f"The rule for {found.key} is deleted.")
+        return HttpResponseRedirect(f"{reverse('inventory:tags')}#rules", status=303)
     form = TagRuleForm(request.POST)
     if _saved(form, lambda wish: actions.change_tag_rule(found, wish, by=_person(request))):
         messages.success(request, BEING_JUDGED)
         return HttpResponseRedirect(f"{reverse('inventory:tags')}#rules", status=303)
     return _rule_page(request, found, form, may_change=may_change, status=400)
-
-
-@require_POST
-@signed_in
-def delete_rule(request: HttpRequest, rule_id: str) -> HttpResponse:
-    """Delete a rule, for the admins of its tenant."""
-    found = get_visible_or_404(TagRule.objects.in_force(), rule_id)
-    require_role(request, Role.ADMIN, found.tenant_id)
-    actions.delete_tag_rule(found, by=_person(request))
-    messages.success(request, f"The rule for {found.key} is deleted.")
-    return HttpResponseRedirect(f"{reverse('inventory:tags')}#rules", status=303)
 
 
 def _rule_page(

@@ -12,5 +12,4 @@ urlpatterns = [
     path("tags/", tag_views.tags, name="tags"),
     path("tags/rules/", tag_views.add_rule, name="add-tag-rule"),
     path("tags/rules/<str:rule_id>/", tag_views.rule, name="tag-rule"),
-    path("tags/rules/<str:rule_id>/delete/", tag_views.delete_rule, name="delete-tag-rule"),
 ]

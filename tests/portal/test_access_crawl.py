@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.cookies import Morsel
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ from django.conf import LazySettings
 from django.db.models import Model
 from django.test import Client
 from django.urls import get_resolver
+from django.utils import timezone
 from redis import Redis
 
 from audit.models import SyncRun
@@ -21,7 +22,9 @@ from governance.azure.simulator.server import Simulator
 from governance.drf import KeysetPagination
 from governance.filters import StrictFilterSet
 from governance.tenancy import Scope, entered
-from inventory.models import Resource
+from inventory.actions import TagRuleWish, add_tag_rule
+from inventory.models import HygieneState, Orphan, Resource, ResourceGroup, TagRule, TagViolation
+from inventory.violation_store import judge_tenant
 from tenants.actions import group_tenants
 from tenants.models import Membership, Subscription, Tenant, TenantGroup, TenantGroupMember, User
 from tests.conftest import sync
@@ -42,7 +45,20 @@ from tests.portal.crawl import (
 
 # Open to everybody, signed in or not. Everything else is for people.
 PUBLIC = {"sign-in", "sign-out", "healthz", "healthz-data", "schema", "api-docs"}
-WATCHED: tuple[type[Model], ...] = (Tenant, TenantGroup, TenantGroupMember, Subscription, Resource, Membership, SyncRun)
+WATCHED: tuple[type[Model], ...] = (
+    Tenant,
+    TenantGroup,
+    TenantGroupMember,
+    Subscription,
+    Resource,
+    Membership,
+    SyncRun,
+    Orphan,
+    ResourceGroup,
+    TagRule,
+    TagViolation,
+    HygieneState,
+)
 SIGN_IN = "/sign-in/"
 SESSION = "sessionid"
 SignedOut: Morsel[str] = Morsel()
@@ -109,6 +125,9 @@ def world(
         group_tenants(f"group-of-{tenant.name}", [tenant])
         with entered(Scope.of(tenant.id)):
             SyncRun.objects.update(requested_by=people[asker])
+            wish = TagRuleWish(f"tag-of-{tenant.name}", allowed_values=[f"value-of-{tenant.name}"])
+            add_tag_rule(tenant, wish, by=cast("User", people[asker]))
+            judge_tenant(tenant.id, now=timezone.now())
     group_tenants("everybody", [contoso, fabrikam])
     broker = Redis.from_url(settings.CELERY_BROKER_URL)
     broker.flushdb()
@@ -133,7 +152,16 @@ def stored() -> dict[str, list[dict[str, Any]]]:
 
 def body_for(tenant_id: str) -> dict[str, str]:
     """What a form or a program sends to start a sync: the only write there is, sent to every address."""
-    return {"tenant": tenant_id, "kind": "resources", "status": "paused", "role": "admin", "name": "renamed"}
+    return {
+        "tenant": tenant_id,
+        "kind": "resources",
+        "status": "paused",
+        "role": "admin",
+        "name": "renamed",
+        "key": "a-new-tag",
+        "is_required": "true",
+        "action": "delete",
+    }
 
 
 def visit(world: World, who: str, method: str, address: Address, keys: dict[str, str], tenant_id: str) -> Any:
@@ -308,6 +336,17 @@ def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], l
             "tag": [name, f"{name}:{value}"],
             "q": [unique],
             "deleted": ["no", "yes", "any"],
+            "orphaned": ["yes", "no", "unknown"],
+            "changed_since": ["2020-01-01"],
+            "since": ["2020-01-01"],
+            "until": ["2199-01-01"],
+            "baseline": ["any"],
+            "field": ["tags"],
+            "rule": ["disk-unattached"],
+            "verdict": ["any"],
+            "ended": ["any"],
+            "older_than": ["0"],
+            "key": [f"tag-of-{one.tenant.name}"],
             "kind": ["resources", "deleted"],
             "outcome": ["partial"],
             "sort": ["name", "-name"],
