@@ -19,15 +19,10 @@ from inventory.compliance import compliance_of
 from inventory.hygiene_lists import (
     FEED_SORTS,
     ORPHAN_SORTS,
-    TAG_RULE_SORTS,
-    VIOLATION_SORTS,
     ChangeFeedFilter,
     OrphanListFilter,
-    TagRuleListFilter,
-    ViolationListFilter,
     change_rows,
     orphan_rows,
-    violation_rows,
 )
 from inventory.hygiene_serializers import (
     FeedChangeSerializer,
@@ -40,6 +35,14 @@ from inventory.hygiene_serializers import (
     TagViolationSerializer,
 )
 from inventory.models import Orphan, ResourceChange, TagRule, TagViolation
+from inventory.tag_lists import (
+    TAG_RULE_SORTS,
+    VIOLATION_SORTS,
+    TagRuleListFilter,
+    ViolationListFilter,
+    tag_rule_rows,
+    violation_rows,
+)
 from tenants.api import CoveredViewSet
 from tenants.lists import TENANT_SORTS, TenantListFilter, find_group, tenants_of_group
 from tenants.models import Tenant, User
@@ -94,8 +97,7 @@ class TagRuleView(CoveredViewSet):
 
     def get_queryset(self) -> QuerySet[TagRule]:
         """Rules in force, in scope."""
-        rows: QuerySet[TagRule] = TagRule.objects.in_force().select_related("tenant")
-        return rows
+        return tag_rule_rows()
 
     @extend_schema(request=NewTagRuleSerializer, responses={201: NewTagRulesSerializer})
     def create(self, request: Request, **kwargs: Any) -> Response:

@@ -1,4 +1,4 @@
-"""The lists of orphans, changes and tag violations: filters, sorts and columns, once for page, API and export."""
+"""The lists of orphans and of changes: their filters, sorts and columns, once for page, API and export."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,15 +13,13 @@ from django.utils.safestring import SafeString
 from governance.filters import MomentFilter, TextFilter
 from governance.ui import cells
 from governance.ui.listing import Column, Listing
-from inventory.models import Orphan, ResourceChange, TagRule, TagViolation
+from inventory.models import Orphan, ResourceChange
 from inventory.orphans import RULE_OF_KEY
-from inventory.querysets import ChangeQuerySet, fold
+from inventory.querysets import ChangeQuerySet
 from tenants.lists import TenantOwnedFilterSet, sort_filter
 
 ORPHAN_SORTS = {"since": "since", "name": "name", "type": "type"}
 FEED_SORTS = {"at": "at"}
-VIOLATION_SORTS = {"found": "found_at"}
-TAG_RULE_SORTS = {"key": "key_folded", "changed_at": "changed_at"}
 FIELDS_SHOWN = 3  # of a change, in a list
 VALUE_SHOWN = 60  # characters of a value, in a list
 VALUE_IN_FILE = 500  # characters of a value, in a file
@@ -278,89 +276,5 @@ CHANGES = Listing(
         Column("tenant", "Tenant", lambda row: row.tenant.name, style="cut"),
         Column("subscription", "Subscription", lambda row: row.resource.subscription.name, shown=False, style="cut"),
         Column("region", "Region", lambda row: row.resource.location, shown=False, style="cut"),
-    ),
-)
-
-
-# --- tags ---
-
-
-class TagRuleListFilter(TenantOwnedFilterSet):
-    """Filters of the list of tag rules."""
-
-    sort = sort_filter(TAG_RULE_SORTS)
-
-    class Meta:
-        model = TagRule
-        fields: list[str] = []
-
-
-class ViolationListFilter(SubjectFilterSet):
-    """Filters of the list of tag violations."""
-
-    of_resource = "resource__"
-
-    kind = django_filters.ChoiceFilter(choices=TagViolation.Kind.choices, label="Kind")
-    key = TextFilter(method="of_key", label="Tag")
-    sort = sort_filter(VIOLATION_SORTS)
-
-    class Meta:
-        model = TagViolation
-        fields: list[str] = []
-
-    def of_key(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """`key=`: rules about this tag, in any letter case."""
-        return queryset.filter(rule__key_folded=fold(value))
-
-
-def violation_rows() -> QuerySet[Any]:
-    """Violations in scope of rules in force, of resources that are there."""
-    rows: QuerySet[Any] = TagViolation.objects.filter(rule__deleted_at=None, resource__deleted_at=None)
-    unread = ("properties", "sku", "zones", "identity", "tags", "azure_id")
-    joined = rows.select_related("tenant", "rule", "resource", "resource__subscription")
-    return joined.defer(*(f"resource__{name}" for name in unread))
-
-
-def wanted_by(rule: TagRule) -> str:
-    """What a rule demands, in words."""
-    words = "has to be there" if rule.is_required else "may be left out"
-    if not rule.allowed_values:
-        return f"{words}, written so, with any value"
-    return f"{words}, written so, as one of: {', '.join(rule.allowed_values)}"
-
-
-def _found(row: TagViolation) -> SafeString:
-    if not row.key:
-        return SafeString('<span class="absent">not there</span>')
-    return format_html('<span class="tag">{}: <i>{}</i></span>', row.key, row.value)
-
-
-VIOLATIONS = Listing(
-    key="tag-violations",
-    title="Tag violations",
-    one="violation",
-    many="violations",
-    filterset=ViolationListFilter,
-    sorts=VIOLATION_SORTS,
-    default_sort="-found",
-    rows=violation_rows,
-    columns=(
-        Column("resource", "Resource", lambda row: row.resource.name, style="cut"),
-        Column("key", "Tag", lambda row: row.rule.key, style="cut"),
-        Column("kind", "What is wrong", lambda row: row.get_kind_display()),
-        Column("found", "Found", lambda row: f"{row.key}={row.value}" if row.key else "", _found, style="wrap"),
-        Column("wanted", "Wanted", lambda row: wanted_by(row.rule), style="wrap"),
-        Column("type", "Type", lambda row: row.resource.type, style="cut soft"),
-        Column("resource_group", "Resource group", lambda row: row.resource.resource_group, style="cut"),
-        Column("tenant", "Tenant", lambda row: row.tenant.name, style="cut"),
-        Column("subscription", "Subscription", lambda row: row.resource.subscription.name, shown=False, style="cut"),
-        Column(
-            "judged",
-            "Judged (UTC)",
-            lambda row: row.found_at,
-            lambda row: cells.moment(row.found_at),
-            sort="found",
-            shown=False,
-        ),
     ),
 )

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from governance.access import Role, access_of, get_visible_or_404, require_role
 from governance.pages import signed_in
@@ -18,15 +18,14 @@ from governance.ui.list_page import ListPage
 from inventory import actions
 from inventory.actions import TagRuleWish
 from inventory.compliance import TenantCompliance, by_type, compliance, together
-from inventory.hygiene_lists import VIOLATIONS
 from inventory.models import TagRule
+from inventory.tag_lists import TAG_RULES, VIOLATIONS
 from inventory.views import filter_choices
 from tenants.freshness import Coverage, State, coverage_asked_for
 from tenants.lists import find_group, find_tenant, tenants_asked_for, tenants_of_group
 from tenants.models import Tenant, TenantGroup
 
 TENANTS_SHOWN = 100
-RULES_SHOWN = 200
 TYPES_SHOWN = 12
 BEING_JUDGED = "The rule is saved. Its resources are being judged; until that is done this page says so."
 
@@ -51,20 +50,11 @@ class TagRuleForm(forms.Form):
 @signed_in
 def tags(request: HttpRequest) -> HttpResponse:
     """How well the tags keep the rules."""
-    return _page(request, TagRuleForm(initial={"is_required": True}))
-
-
-def _page(request: HttpRequest, form: TagRuleForm, *, status: int = 200) -> HttpResponse:
     page = ListPage(request, VIOLATIONS)
     coverage = coverage_asked_for(page.asked, "resources")
     tenants = compliance(tenants_asked_for(page.asked))
-    access = access_of(request)
-    administered = [row.tenant for row in tenants if access.may(Role.ADMIN, row.tenant_id)]
-    rules = TagRule.objects.in_force().select_related("tenant").order_by("key_folded", "id")
-    if (asked := tenants_asked_for(page.asked)) is not None:
-        rules = rules.filter(tenant_id__in=sorted(asked))
     types = by_type(tenants)
-    answer = page.render(
+    return page.render(
         "inventory/tags.html",
         choices=filter_choices(),
         coverage=coverage,
@@ -72,17 +62,10 @@ def _page(request: HttpRequest, form: TagRuleForm, *, status: int = 200) -> Http
         hidden_tenants=max(0, len(tenants) - TENANTS_SHOWN),
         total=together(tenants),
         pending=[row for row in tenants if row.pending_since and row.rules],
-        without_rules=sum(not row.rules for row in tenants),
         types=types,
         by_type=bars("Resources that break a rule, by type", _violating(types), unit="resources", most=TYPES_SHOWN),
-        rules=[(rule, access.may(Role.ADMIN, rule.tenant_id)) for rule in rules[:RULES_SHOWN]],
-        form=form,
-        administered=administered,
-        groups=list(TenantGroup.objects.values_list("name", flat=True)) if len(administered) > 1 else [],
+        rules=sum(row.rules for row in tenants),
     )
-    if status != 200:
-        answer.status_code = status
-    return answer
 
 
 def _violating(types: Sequence[Any]) -> list[tuple[str, int]]:
@@ -96,16 +79,33 @@ def _with_coverage(tenants: Sequence[TenantCompliance], coverage: Coverage) -> l
     return [(row, row.tenant_id in whole) for row in ordered[:TENANTS_SHOWN]]
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
-def add_rule(request: HttpRequest) -> HttpResponse:
-    """Add a rule to a tenant, or to each tenant of a group, for their admins."""
+def rules(request: HttpRequest) -> HttpResponse:
+    """The rules in force. Posting adds one to a tenant, or to each tenant of a group, for their admins."""
+    if request.method != "POST":
+        return _rules_page(request, TagRuleForm(initial={"is_required": True}))
     tenants = _tenants(request)
     form = TagRuleForm(request.POST)
     if _saved(form, lambda wish: actions.add_tag_rule_to_tenants(tenants, wish, by=_person(request))):
         messages.success(request, BEING_JUDGED)
-        return HttpResponseRedirect(f"{reverse('inventory:tags')}#rules", status=303)
-    return _page(request, form, status=400)
+        return HttpResponseRedirect(reverse("inventory:tags"), status=303)
+    answer = _rules_page(request, form)
+    answer.status_code = 400
+    return answer
+
+
+def _rules_page(request: HttpRequest, form: TagRuleForm) -> HttpResponse:
+    access = access_of(request)
+    tenants = Tenant.objects.order_by("name").values_list("id", "name")
+    administered = [name for key, name in tenants if access.may(Role.ADMIN, key)]
+    return ListPage(request, TAG_RULES).render(
+        "inventory/tag_rules.html",
+        form=form,
+        administered=administered[:TENANTS_SHOWN],
+        groups=list(TenantGroup.objects.values_list("name", flat=True)) if len(administered) > 1 else [],
+        choices={"tenants": [name for _, name in tenants], "groups": []},
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -120,11 +120,11 @@ def rule(request: HttpRequest, rule_id: str) -> HttpResponse:
     if request.POST.get("action") == "delete":
         actions.delete_tag_rule(found, by=_person(request))
         messages.success(request, f"The rule for {found.key} is deleted.")
-        return HttpResponseRedirect(f"{reverse('inventory:tags')}#rules", status=303)
+        return HttpResponseRedirect(reverse("inventory:tags"), status=303)
     form = TagRuleForm(request.POST)
     if _saved(form, lambda wish: actions.change_tag_rule(found, wish, by=_person(request))):
         messages.success(request, BEING_JUDGED)
-        return HttpResponseRedirect(f"{reverse('inventory:tags')}#rules", status=303)
+        return HttpResponseRedirect(reverse("inventory:tags"), status=303)
     return _rule_page(request, found, form, may_change=may_change, status=400)
 
 

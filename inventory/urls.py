@@ -10,6 +10,6 @@ urlpatterns = [
     path("orphans/", hygiene_views.orphans, name="orphans"),
     path("changes/", hygiene_views.changes, name="changes"),
     path("tags/", tag_views.tags, name="tags"),
-    path("tags/rules/", tag_views.add_rule, name="add-tag-rule"),
+    path("tags/rules/", tag_views.rules, name="tag-rules"),
     path("tags/rules/<str:rule_id>/", tag_views.rule, name="tag-rule"),
 ]
