@@ -4,7 +4,6 @@ from typing import Any
 
 from rest_framework import serializers
 
-from inventory.compliance import Tally, TenantCompliance
 from inventory.models import Orphan, ResourceChange, TagRule, TagViolation
 from inventory.orphans import RULE_OF_KEY
 from inventory.serializers import FieldChangeSerializer
@@ -161,7 +160,7 @@ class TagViolationSerializer(serializers.ModelSerializer[TagViolation]):
         ]
 
 
-class TallySerializer(serializers.Serializer[Tally]):
+class TallySerializer(serializers.Serializer[Any]):
     """Resources that a rule is for. `percent` is null while some of them are not judged, and when there are none."""
 
     resources = serializers.IntegerField()
@@ -177,7 +176,7 @@ class TypeTallySerializer(TallySerializer):
     type = serializers.CharField(source="label")
 
 
-class TagComplianceSerializer(serializers.Serializer[TenantCompliance]):
+class TagComplianceSerializer(serializers.Serializer[Any]):
     """How well one tenant keeps its tag rules. `pending_since`: its rules changed then, and it is being judged anew."""
 
     id = serializers.UUIDField(source="tenant_id")

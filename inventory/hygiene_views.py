@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from governance.pages import signed_in
-from governance.ui.charts import bars, columns
+from governance.ui.charts import bars
 from governance.ui.list_page import ListPage
 from inventory.hygiene import OrphanSummary, orphan_summary
 from inventory.hygiene_lists import CHANGES, ORPHANS
@@ -36,12 +36,7 @@ def orphans(request: HttpRequest) -> HttpResponse:
             most=12,
             addresses=_rule_addresses(request, summary),
         ),
-        by_age=columns(
-            "Orphans by age",
-            [title for title, _ in summary.ages],
-            {"orphans": [count for _, count in summary.ages]},
-            unit="orphans",
-        ),
+        by_age=bars("Orphans by age", summary.ages, unit="orphans", in_order=True),
     )
 
 

@@ -274,8 +274,7 @@ RULES: tuple[Rule, ...] = (
         "disk-unattached",
         "microsoft.compute/disks",
         "Disk attached to nothing",
-        "Azure says that the disk is unattached, and it is neither a replica of Site Recovery nor managed by another "
-        "resource. Since when is Azure's own word where it gives one.",
+        "Azure says it is unattached; no resource manages it and Site Recovery does not keep it.",
         _disk,
     ),
     Rule(

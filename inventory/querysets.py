@@ -37,7 +37,7 @@ class ResourceQuerySet(TenantQuerySet[Any]):
 
         A type without a rule is never an orphan. A tenant that was never judged leaves its types with a rule unknown.
         """
-        periods = apps.get_model("inventory", "Orphan")._default_manager.open().exclude(resource=None)
+        periods = apps.get_model("inventory", "Orphan")._default_manager.filter(ended_at=None).exclude(resource=None)
         if wanted == "yes":
             return self.filter(id__in=periods.filter(verdict="orphaned").values("resource_id"))
         judged = apps.get_model("inventory", "HygieneState")._default_manager.exclude(orphans_judged_at=None)

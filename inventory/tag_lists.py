@@ -38,10 +38,8 @@ def tag_rule_rows() -> QuerySet[Any]:
 
 def wanted_by(rule: TagRule) -> str:
     """What a rule demands, in words."""
-    words = "has to be there" if rule.is_required else "may be left out"
-    if not rule.allowed_values:
-        return f"{words}, written so, with any value"
-    return f"{words}, written so, as one of: {', '.join(rule.allowed_values)}"
+    words = "required" if rule.is_required else "optional"
+    return f"{words}, one of: {', '.join(rule.allowed_values)}" if rule.allowed_values else f"{words}, any value"
 
 
 def _rule_link(row: TagRule) -> SafeString:

@@ -40,7 +40,8 @@ def ruled(days: Simulator, as_alice: Program, contoso: Tenant) -> TagRule:
     assert made.status_code == 201, made.content
     judge_tags(str(contoso.id))
     with entered(Scope.of(contoso.id)):
-        return TagRule.objects.get()
+        rule: TagRule = TagRule.objects.get()
+    return rule
 
 
 # --- every list -------------------------------------------------------------------------------------------------------

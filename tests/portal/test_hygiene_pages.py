@@ -1,6 +1,7 @@
 """The pages of orphans, changes and tags: what they say when all is well, and when nothing can be said."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -112,7 +113,7 @@ def test_each_orphan_is_in_exactly_one_age(azure: Simulator, contoso: Tenant, da
     sync(contoso)
     now = timezone.now()
     with entered(Scope.of(contoso.id)):
-        Orphan.objects.update(since=now - timezone.timedelta(days=days))
+        Orphan.objects.update(since=now - timedelta(days=days))
         summary = orphan_summary(now=now)
 
     assert [bool(count) for _, count in summary.ages] == [number == place for number in range(len(AGES))]
