@@ -135,11 +135,15 @@ def _check(rule: TagRule) -> None:
     }
     if any("\x00" in text for text in texts):
         problems["key"] = "A NUL character cannot be stored."
-    same = TagRule.objects.for_tenant(rule.tenant_id).in_force().filter(key_folded=rule.key_folded)
-    if any(other.types == rule.types for other in same.exclude(id=rule.id)):
+    elif _has_twin(rule):
         problems["key"] = "There is a rule for this tag and these types already; change that one."
     if found := {field: problem for field, problem in problems.items() if problem}:
         raise ValidationError(found)
+
+
+def _has_twin(rule: TagRule) -> bool:
+    same = TagRule.objects.for_tenant(rule.tenant_id).in_force().filter(key_folded=rule.key_folded).exclude(id=rule.id)
+    return any(other.types == rule.types for other in same)
 
 
 def _too_many(values: Sequence[str], most: int, longest: int) -> str:

@@ -65,6 +65,7 @@ class GroupReading:
     tenant_id: UUID
     keys: dict[str, UUID]
     now: datetime
+    read_before: frozenset[str]  # the subscriptions whose groups were received whole by an earlier run
     throttled: float | None = None
     readings: list[Reading] = field(default_factory=list)
     known: dict[bytes, KnownGroup] = field(default_factory=dict)

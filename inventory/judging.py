@@ -166,15 +166,19 @@ class Judging:
         for group in groups.known.values():
             reading = by_id.get(names.get(group.subscription, ""))
             if group.is_seen and group.is_there and reading is not None:
-                judged.extend(self._of_group(group, reading, is_whole=reading.subscription_id in whole))
+                is_young = not group.was_there and reading.subscription_id in groups.read_before
+                judged.extend(
+                    self._of_group(group, reading, is_whole=reading.subscription_id in whole, is_young=is_young)
+                )
         self._apply(judged)
 
-    def _of_group(self, group: KnownGroup, reading: Reading, *, is_whole: bool) -> Iterable[Judged]:
+    def _of_group(self, group: KnownGroup, reading: Reading, *, is_whole: bool, is_young: bool) -> Iterable[Judged]:
         """The judgement of one group that this run saw; none where nothing new can be told."""
         finding = by_content(
             has_resources=fold(group.name) in reading.groups,
             is_managed=bool(group.managed_by),
             is_whole=is_whole and reading.proves_absence,
+            is_young=is_young,
         )
         if finding.verdict is Verdict.UNKNOWN and group.was_there:
             return  # what an earlier, whole reading said stays said

@@ -381,12 +381,17 @@ def by_source(*, is_there: bool | None, gone_at: datetime | None = None) -> Find
     return IN_USE if is_there else Finding(Verdict.ORPHANED, since=gone_at, is_azures_word=False)
 
 
-def by_content(*, has_resources: bool, is_managed: bool, is_whole: bool) -> Finding:
-    """A resource group, from what this run received of its subscription."""
+def by_content(*, has_resources: bool, is_managed: bool, is_whole: bool, is_young: bool = False) -> Finding:
+    """A resource group, from what this run received of its subscription.
+
+    `is_young`: it may have been made, and filled, after the resources were read.
+    """
     if has_resources:
         return IN_USE
     if is_managed:
         return Finding(Verdict.IN_USE, "Another resource manages it.")
     if not is_whole:
         return Finding(Verdict.UNKNOWN, "The resources of its subscription were not received whole.")
+    if is_young:
+        return Finding(Verdict.UNKNOWN, "It was seen for the first time; the next reading tells.")
     return ORPHANED

@@ -78,8 +78,10 @@ class PeriodStore:
         self._doubt([key for _, key in steps[Step.DOUBT] if key])
         self._confirm([key for _, key in steps[Step.CONFIRM] if key])
         self._end_before([(key, one) for one, key in steps[Step.RESTART] if key])
-        opened = [one for step in (Step.OPEN, Step.RESTART) for one, _ in steps[step]]
-        bulk.insert(Orphan, ORPHAN_COLUMNS, [self._row(one) for one in opened])
+        self._end([key for _, key in steps[Step.RESOLVE] if key], Orphan.Ending.TOLD_ANEW)
+        opened = [(one, one.was_watched) for step in (Step.OPEN, Step.RESTART) for one, _ in steps[step]]
+        opened += [(one, False) for one, _ in steps[Step.RESOLVE]]
+        bulk.insert(Orphan, ORPHAN_COLUMNS, [self._row(one, was_watched=watched) for one, watched in opened])
         return len(judged) - len(steps[Step.NOTHING])
 
     def end_of_resources(self, resource_ids: Iterable[UUID], ending: str) -> None:
@@ -138,7 +140,7 @@ class PeriodStore:
         """Azure's word, but never a moment that is still to come."""
         return min(one.finding.since or self.now, self.now)
 
-    def _row(self, one: Judged) -> tuple[Any, ...]:
+    def _row(self, one: Judged, *, was_watched: bool) -> tuple[Any, ...]:
         is_orphaned = one.finding.verdict is Verdict.ORPHANED
         return (
             self.tenant_id,
@@ -154,13 +156,13 @@ class PeriodStore:
             one.finding.verdict.value,
             one.finding.why[:LONGEST_WHY],
             self._since(one) if is_orphaned else self.now,
-            self._basis(one),
+            self._basis(one, was_watched=was_watched),
             None if is_orphaned else self.now,
             None,
             "",
         )
 
-    def _basis(self, one: Judged) -> str:
+    def _basis(self, one: Judged, *, was_watched: bool) -> str:
         if one.finding.since is not None:
             return Orphan.Basis.AZURE if one.finding.is_azures_word else Orphan.Basis.SEEN
-        return Orphan.Basis.SEEN if one.was_watched else Orphan.Basis.AT_LEAST
+        return Orphan.Basis.SEEN if was_watched else Orphan.Basis.AT_LEAST

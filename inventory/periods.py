@@ -17,6 +17,7 @@ class Step(StrEnum):
     DOUBT = "doubt"  # it can no longer be told; the period stays open and says so
     CONFIRM = "confirm"  # it can be told again, and is still so
     RESTART = "restart"  # it ended between two readings, and another one began
+    RESOLVE = "resolve"  # it was never anything but unknown; now it is known, and an orphan since nobody knows when
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,12 @@ def next_step(period: OpenPeriod | None, finding: Finding) -> Step:
         return Step.END
     if finding.verdict is Verdict.UNKNOWN:
         return Step.DOUBT if period.unreadable_since is None else Step.NOTHING
-    if not period.was_orphaned or (finding.since is not None and finding.since > period.since):
+    return _still_orphaned(period, finding)
+
+
+def _still_orphaned(period: OpenPeriod, finding: Finding) -> Step:
+    if not period.was_orphaned:
+        return Step.RESOLVE
+    if finding.since is not None and finding.since > period.since:
         return Step.RESTART
     return Step.NOTHING if period.unreadable_since is None else Step.CONFIRM

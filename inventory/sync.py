@@ -81,7 +81,10 @@ class _ResourceSync:
         visible = [row.subscription_id for row in subscriptions if row.access_lost_at is None]
         self._read_visible(visible, store)
         # After the resources: a group that is younger than their reading is never taken for an empty one.
-        groups = GroupReading(self.azure, self.run, self.tenant.id, keys, self.now, self.throttled)
+        whole_before = frozenset(
+            key for (key, source), row in self.before.items() if source == RESOURCE_GROUPS and row.last_complete_at
+        )
+        groups = GroupReading(self.azure, self.run, self.tenant.id, keys, self.now, whole_before, self.throttled)
         self.throttled = groups.read(visible)
         self._note_lost([row for row in subscriptions if row.access_lost_at is not None], groups)
         judging.everything()

@@ -72,11 +72,11 @@ def _violating(types: Sequence[Any]) -> list[tuple[str, int]]:
     return [(tally.label, tally.violating) for tally in types]
 
 
-def _with_coverage(tenants: Sequence[TenantCompliance], coverage: Coverage) -> list[tuple[TenantCompliance, bool]]:
-    """The tenants to print, the worst first, each with whether its resources were received whole and lately."""
-    whole = {row.tenant_id for row in coverage.tenants if row.state is State.COMPLETE}
+def _with_coverage(tenants: Sequence[TenantCompliance], coverage: Coverage) -> list[tuple[TenantCompliance, str]]:
+    """The tenants to print, the worst first, each with how its resources were read."""
+    states = {row.tenant_id: row.state.value for row in coverage.tenants}
     ordered = sorted(tenants, key=lambda row: (-row.total.violating, row.tenant))
-    return [(row, row.tenant_id in whole) for row in ordered[:TENANTS_SHOWN]]
+    return [(row, states.get(row.tenant_id, State.NEVER.value)) for row in ordered[:TENANTS_SHOWN]]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

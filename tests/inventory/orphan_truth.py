@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from django.db.models import F
+
 from governance.azure.simulator.server import Simulator
 from governance.tenancy import Scope, entered
 from inventory.models import HygieneState, Orphan
@@ -40,6 +42,7 @@ def assert_orphans_are_true(azure: Simulator, tenant: Tenant) -> None:
     """Exactly what nothing uses is an orphan, and no period lasts for what is gone."""
     assert orphans_held(tenant) == orphans_true(azure, tenant)
     with entered(Scope.of(tenant.id)):
+        assert not Orphan.objects.filter(ended_at__lt=F("since")).exists(), "a period ends before it begins"
         lasting = Orphan.objects.open()
         assert not lasting.exclude(resource=None).exclude(resource__deleted_at=None).exists()
         assert not lasting.exclude(group=None).exclude(group__deleted_at=None).exists()

@@ -232,7 +232,8 @@ WEAK = Finding(Verdict.UNKNOWN, is_weak=True)
         (DOUBTED, UNTOLD, Step.NOTHING),
         (DOUBTED, WEAK, Step.NOTHING),
         (NEVER_KNOWN, USED, Step.END),
-        (NEVER_KNOWN, ORPHAN, Step.RESTART),
+        (NEVER_KNOWN, ORPHAN, Step.RESOLVE),
+        (NEVER_KNOWN, TOLD_EARLIER, Step.RESOLVE),
         (NEVER_KNOWN, UNTOLD, Step.NOTHING),
     ],
 )

@@ -178,6 +178,7 @@ def test_an_estate_from_before_is_not_judged_until_its_next_sync(azure: Simulato
         Orphan.objects.all().delete()
         ResourceGroup.objects.all().delete()
         HygieneState.objects.all().delete()
+        CoverageReceipt.objects.filter(source="resource_groups").delete()
     assert state_of(contoso) is None
 
     sync(contoso)
@@ -285,6 +286,11 @@ def test_what_only_the_arm_list_showed_is_unknown(azure: Simulator, contoso: Ten
     with entered(Scope.of(contoso.id)):
         ruled = Resource.objects.filter(type__in=[rule.type for rule in RULES]).count()
     assert len(unknown) == ruled > 0
+    azure.faults.clear()
+    sync(contoso)
+    assert_orphans_are_true(azure, contoso)
+    with entered(Scope.of(contoso.id)):
+        assert set(Orphan.objects.orphaned().values_list("since_basis", flat=True)) == {"at_least"}
 
 
 def test_an_orphan_whose_deciding_property_is_gone_is_doubted_and_not_ended(azure: Simulator, contoso: Tenant) -> None:
@@ -352,6 +358,24 @@ def test_groups_are_held_as_azure_holds_them_through_deletion_and_return(azure: 
         was_gone |= gone
         assert_orphans_are_true(azure, contoso)
     assert was_gone
+
+
+def test_a_group_that_is_younger_than_its_resources_reading_is_not_taken_for_an_empty_one(
+    azure: Simulator, contoso: Tenant
+) -> None:
+    sync(contoso)
+    with entered(Scope.of(contoso.id)):  # as if it had been made since
+        period = Orphan.objects.open().exclude(group=None).select_related("group").first()
+        group = period.group.azure_id
+        ResourceGroup.objects.filter(id=period.group_id).delete()
+
+    sync(contoso)
+
+    assert open_periods(contoso)[group.lower()] == "unknown"
+    sync(contoso)
+    [young, known] = period_of(contoso, group)
+    assert (young.ending, known.verdict, known.since_basis) == ("told_anew", "orphaned", "at_least")
+    assert_orphans_are_true(azure, contoso)
 
 
 def test_groups_have_a_receipt_of_their_own(azure: Simulator, contoso: Tenant) -> None:
