@@ -14,11 +14,14 @@ from uuid import uuid4
 import orjson
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from audit.models import SyncRun
 from governance.azure.simulator.server import Simulator
 from governance.tenancy import Scope, entered
+from inventory.actions import TagRuleWish, add_tag_rule
 from inventory.models import Orphan, Resource, ResourceChange, ResourceGroup, TagRule, TagViolation
+from inventory.violation_store import judge_tenant
 from tenants.models import Subscription, Tenant, User
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -99,6 +102,14 @@ def missing() -> dict[str, str]:
 def malformed() -> dict[str, str]:
     """Keys that are none."""
     return dict.fromkeys(OBJECTS, "no-key-'at'-all")
+
+
+def demand_a_tag(tenant: Tenant, user: User) -> None:
+    """A tag rule with words of this tenant's own, judged: so that there are violations too."""
+    with entered(Scope.of(tenant.id)):
+        wish = TagRuleWish(f"tag-of-{tenant.name}", allowed_values=[f"value-of-{tenant.name}"])
+        add_tag_rule(tenant, wish, by=user)
+        judge_tenant(tenant.id, now=timezone.now())
 
 
 def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | None]) -> Side:

@@ -13,7 +13,6 @@ from django.conf import LazySettings
 from django.db.models import Model
 from django.test import Client
 from django.urls import get_resolver
-from django.utils import timezone
 from redis import Redis
 
 from audit.models import SyncRun
@@ -22,9 +21,7 @@ from governance.azure.simulator.server import Simulator
 from governance.drf import KeysetPagination
 from governance.filters import StrictFilterSet
 from governance.tenancy import Scope, entered
-from inventory.actions import TagRuleWish, add_tag_rule
 from inventory.models import HygieneState, Orphan, Resource, ResourceGroup, TagRule, TagViolation
-from inventory.violation_store import judge_tenant
 from tenants.actions import group_tenants
 from tenants.models import Membership, Subscription, Tenant, TenantGroup, TenantGroupMember, User
 from tests.conftest import sync
@@ -37,6 +34,7 @@ from tests.portal.crawl import (
     ask,
     client_of,
     comparable,
+    demand_a_tag,
     leaks,
     malformed,
     missing,
@@ -125,9 +123,7 @@ def world(
         group_tenants(f"group-of-{tenant.name}", [tenant])
         with entered(Scope.of(tenant.id)):
             SyncRun.objects.update(requested_by=people[asker])
-            wish = TagRuleWish(f"tag-of-{tenant.name}", allowed_values=[f"value-of-{tenant.name}"])
-            add_tag_rule(tenant, wish, by=cast("User", people[asker]))
-            judge_tenant(tenant.id, now=timezone.now())
+        demand_a_tag(tenant, cast("User", people[asker]))
     group_tenants("everybody", [contoso, fabrikam])
     broker = Redis.from_url(settings.CELERY_BROKER_URL)
     broker.flushdb()
