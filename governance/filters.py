@@ -1,6 +1,7 @@
 """Filters of lists: one FilterSet serves the page, the API and every export."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
@@ -135,4 +136,37 @@ class PhrasesFilter(django_filters.Filter):  # type: ignore[misc]  # untyped lib
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", 512)
+        super().__init__(**kwargs)
+
+
+class MomentField(forms.CharField):
+    """A day (2026-11-23, its beginning in UTC) or a moment with its offset (2026-11-23T18:10:00Z), as a time."""
+
+    def clean(self, value: Any) -> datetime | None:
+        """The moment, or None when the parameter is empty."""
+        text = super().clean(value).strip()
+        if not text:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise forms.ValidationError(NO_MOMENT) from error
+        if len(text) == len("2026-11-23"):
+            moment = moment.replace(tzinfo=UTC)
+        if moment.tzinfo is None or moment.year not in YEARS:
+            raise forms.ValidationError(NO_MOMENT)
+        return moment
+
+
+YEARS = range(1970, 2200)
+NO_MOMENT = "Give a day like 2026-11-23, or a moment with its offset like 2026-11-23T18:10:00Z."
+
+
+class MomentFilter(django_filters.Filter):  # type: ignore[misc]  # untyped library
+    """A parameter that is a day or a moment."""
+
+    field_class = MomentField
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 40)
         super().__init__(**kwargs)

@@ -8,6 +8,7 @@ from rest_framework.routers import SimpleRouter
 from governance.portal import health
 from governance.portal.api import SyncView
 from inventory.api import ChangeView, ResourceView
+from inventory.hygiene_api import FeedView, OrphanView, TagComplianceView, TagRuleView, TagViolationView
 from tenants.api import MeView, SubscriptionView, TenantView
 
 api = SimpleRouter()
@@ -15,6 +16,10 @@ api.register("tenants", TenantView, basename="tenant")
 api.register("subscriptions", SubscriptionView, basename="subscription")
 api.register("resources", ResourceView, basename="resource")
 api.register("syncs", SyncView, basename="sync")
+api.register("orphans", OrphanView, basename="orphan")
+api.register("changes", FeedView, basename="change")
+api.register("tag-rules", TagRuleView, basename="tag-rule")
+api.register("tag-violations", TagViolationView, basename="tag-violation")
 
 urlpatterns = [
     path(
@@ -27,6 +32,7 @@ urlpatterns = [
     path("", include("governance.portal.urls")),
     path("api/<str:version>/", include(api.urls)),
     path("api/<str:version>/resources/<str:resource_id>/changes/", ChangeView.as_view({"get": "list"}), name="changes"),
+    path("api/<str:version>/tag-compliance/", TagComplianceView.as_view({"get": "list"}), name="tag-compliance"),
     path("api/<str:version>/me/", MeView.as_view(), name="me"),
     path("api/schema/", SpectacularAPIView.as_view(api_version="v1"), name="schema"),
     path(

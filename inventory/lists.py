@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from drf_spectacular.utils import extend_schema_field
 
-from governance.filters import PhrasesFilter, StrictFilterSet, TextFilter, Words, WordsFilter
+from governance.filters import MomentFilter, PhrasesFilter, StrictFilterSet, TextFilter, Words, WordsFilter
 from governance.ui import cells
 from governance.ui.listing import Column, Listing
 from inventory.models import Resource, ResourceChange
@@ -53,6 +53,12 @@ class ResourceListFilter(TenantOwnedFilterSet):
     deleted = django_filters.ChoiceFilter(
         choices=[("no", "There"), ("yes", "Deleted"), ("any", "Both")], method="keep", label="Deleted"
     )
+    orphaned = django_filters.ChoiceFilter(
+        choices=[("yes", "Orphaned"), ("no", "Not orphaned"), ("unknown", "Cannot be told")],
+        method="of_verdict",
+        label="Orphaned",
+    )
+    changed_since = MomentFilter(method="with_changes", label="Changed since (UTC)")
     sort = sort_filter(RESOURCE_SORTS)
 
     class Meta:
@@ -82,6 +88,14 @@ class ResourceListFilter(TenantOwnedFilterSet):
     def in_region(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
         """`region=`: regions as Azure names or writes them ("West Europe"), in any letter case."""
         return _folded(value, spaces=False).narrow(queryset, "location")
+
+    def of_verdict(self, queryset: ResourceQuerySet, name: str, value: str) -> ResourceQuerySet:
+        """`orphaned=`: what the rules said of it last."""
+        return queryset.orphaned(value)
+
+    def with_changes(self, queryset: ResourceQuerySet, name: str, value: Any) -> ResourceQuerySet:
+        """`changed_since=`: something happened to it since then."""
+        return queryset.changed_since(value)
 
     def with_tags(self, queryset: ResourceQuerySet, name: str, value: tuple[str, ...]) -> ResourceQuerySet:
         """`tag=`: a tag's name, or name:value; with "!" before it, what has no such tag. Given twice: both hold."""

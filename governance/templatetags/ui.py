@@ -76,6 +76,12 @@ def pairs(values: Iterable[str]) -> list[tuple[str, str]]:
     return [(value, value) for value in values]
 
 
+@register.filter
+def stated(choices: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A form field's choices without the empty one."""
+    return [(str(value), str(label)) for value, label in choices if value]
+
+
 @register.simple_tag
 def options(choices: Sequence[tuple[str, str]], current: str | None) -> list[Option]:
     """The choices of a select. What is in force stays selected even when it is not among them."""

@@ -14,18 +14,22 @@ from uuid import uuid4
 import orjson
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from audit.models import SyncRun
 from governance.azure.simulator.server import Simulator
 from governance.tenancy import Scope, entered
-from inventory.models import Resource, ResourceChange
+from inventory.actions import TagRuleWish, add_tag_rule
+from inventory.models import Orphan, Resource, ResourceChange, ResourceGroup, TagRule, TagViolation
+from inventory.violation_store import judge_tenant
 from tenants.actions import save_view
 from tenants.models import Subscription, Tenant, User
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SAFE = ("GET", "HEAD")
 # Which object a path parameter names. `pk` is named by the list it belongs to: "tenant-detail" is a tenant.
-OBJECT_OF_PARAMETER = {"run_id": "sync", "resource_id": "resource", "view_id": "view"}
+OBJECT_OF_PARAMETER = {"run_id": "sync", "resource_id": "resource", "view_id": "view", "rule_id": "tag-rule"}
+OBJECTS = ("tenant", "subscription", "resource", "sync", "view", "orphan", "change", "tag-rule", "tag-violation")
 CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SHORTEST_MARKER = 6  # characters; shorter names occur by chance
@@ -93,12 +97,20 @@ class Side:
 
 def missing() -> dict[str, str]:
     """Keys of objects that do not exist anywhere."""
-    return dict.fromkeys(("tenant", "subscription", "resource", "sync", "view"), str(uuid4()))
+    return dict.fromkeys(OBJECTS, str(uuid4()))
 
 
 def malformed() -> dict[str, str]:
     """Keys that are none."""
-    return dict.fromkeys(("tenant", "subscription", "resource", "sync", "view"), "no-key-'at'-all")
+    return dict.fromkeys(OBJECTS, "no-key-'at'-all")
+
+
+def demand_a_tag(tenant: Tenant, user: User) -> None:
+    """A tag rule with words of this tenant's own, judged: so that there are violations too."""
+    with entered(Scope.of(tenant.id)):
+        wish = TagRuleWish(f"tag-of-{tenant.name}", allowed_values=[f"value-of-{tenant.name}"])
+        add_tag_rule(tenant, wish, by=user)
+        judge_tenant(tenant.id, now=timezone.now())
 
 
 def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | None]) -> Side:
@@ -124,7 +136,21 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             *map(str, Resource.objects.values_list("id", flat=True)),
             *map(str, ResourceChange.objects.values_list("id", flat=True)[:50]),
         }
+        rule = TagRule.objects.in_force().order_by("key").first()
+        words |= {
+            *(row.name for row in truth.resource_groups),
+            *map(str, Orphan.objects.values_list("id", flat=True)),
+            *map(str, ResourceGroup.objects.values_list("id", flat=True)),
+            *map(str, TagRule.objects.values_list("id", flat=True)),
+            *map(str, TagViolation.objects.values_list("id", flat=True)[:50]),
+            rule.key,
+            rule.allowed_values[0],
+        }
         keys = {
+            "orphan": str(Orphan.objects.order_by("name").first().id),
+            "change": str(ResourceChange.objects.order_by("-at", "-id").first().id),
+            "tag-rule": str(rule.id),
+            "tag-violation": str(TagViolation.objects.order_by("id").first().id),
             "tenant": str(tenant.id),
             "subscription": str(subscription.id),
             "resource": str(resource.id),

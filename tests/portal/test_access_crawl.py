@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.cookies import Morsel
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -21,7 +21,7 @@ from governance.azure.simulator.server import Simulator
 from governance.drf import KeysetPagination
 from governance.filters import StrictFilterSet
 from governance.tenancy import Scope, entered
-from inventory.models import Resource
+from inventory.models import HygieneState, Orphan, Resource, ResourceGroup, TagRule, TagViolation
 from tenants.actions import group_tenants
 from tenants.models import Membership, SavedView, Subscription, Tenant, TenantGroup, TenantGroupMember, User
 from tests.conftest import sync
@@ -34,6 +34,7 @@ from tests.portal.crawl import (
     ask,
     client_of,
     comparable,
+    demand_a_tag,
     leaks,
     malformed,
     missing,
@@ -52,6 +53,11 @@ WATCHED: tuple[type[Model], ...] = (
     Membership,
     SyncRun,
     SavedView,
+    Orphan,
+    ResourceGroup,
+    TagRule,
+    TagViolation,
+    HygieneState,
 )
 SIGN_IN = "/sign-in/"
 SESSION = "sessionid"
@@ -125,6 +131,7 @@ def world(
         group_tenants(f"group-of-{tenant.name}", [tenant])
         with entered(Scope.of(tenant.id)):
             SyncRun.objects.update(requested_by=people[asker])
+        demand_a_tag(tenant, cast("User", people[asker]))
     group_tenants("everybody", [contoso, fabrikam])
     broker = Redis.from_url(settings.CELERY_BROKER_URL)
     broker.flushdb()
@@ -153,9 +160,10 @@ def stored(*, but: User | None = None) -> dict[str, list[dict[str, Any]]]:
 
 
 def body_for(tenant_id: str) -> dict[str, str]:
-    """What forms and programs send, all at once, to every address: a sync to start, a view to save or to delete."""
+    """What forms and programs send, all at once, to every address: a sync, a view, a tag rule, and deleting them."""
     sync_now = {"tenant": tenant_id, "kind": "resources", "status": "paused", "role": "admin"}
-    return {**sync_now, "name": "renamed", "list": "resources", "query": "sort=name", "do": "delete"}
+    view = {"name": "renamed", "list": "resources", "query": "sort=name", "do": "delete"}
+    return {**sync_now, **view, "key": "a-new-tag", "is_required": "true", "action": "delete"}
 
 
 def visit(world: World, who: str, method: str, address: Address, keys: dict[str, str], tenant_id: str) -> Any:
@@ -330,6 +338,17 @@ def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], l
             "tag": [name, f"{name}:{value}"],
             "q": [unique],
             "deleted": ["no", "yes", "any"],
+            "orphaned": ["yes", "no", "unknown"],
+            "changed_since": ["2020-01-01"],
+            "since": ["2020-01-01"],
+            "until": ["2199-01-01"],
+            "baseline": ["any"],
+            "field": ["tags"],
+            "rule": ["disk-unattached"],
+            "verdict": ["any"],
+            "ended": ["any"],
+            "older_than": ["0"],
+            "key": [f"tag-of-{one.tenant.name}"],
             "kind": ["resources", "deleted"],
             "outcome": ["partial"],
             "sort": ["name", "-name"],
