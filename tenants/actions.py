@@ -191,10 +191,9 @@ def bump_data_version(tenant_id: UUID) -> None:
 
 def off_board(subscription: Subscription, *, now: datetime) -> None:
     """Expect this subscription no more. Raises ValueError when Azure still shows it."""
-    if subscription.access_lost_at is None:
+    lost = Subscription.objects.for_tenant(subscription.tenant_id).exclude(access_lost_at=None)
+    if not lost.filter(id=subscription.id).update(off_boarded_at=now):  # a sync may have found it again just now
         raise ValueError(f"{subscription.name} is still visible in Azure; only a lost subscription can be off-boarded.")
-    subscription.off_boarded_at = now
-    subscription.save()
 
 
 @transaction.atomic

@@ -13,7 +13,7 @@ PROBLEM = "application/problem+json"
 
 
 class Program:
-    """GET and POST below /api/v1/ for one person, or for nobody."""
+    """Requests below /api/v1/ for one person, or for nobody."""
 
     def __init__(self, user: User | None) -> None:
         self.client: Client = signed_in(user)
@@ -52,6 +52,14 @@ class Program:
     def post(self, path: str, body: Any) -> Any:
         """Send JSON."""
         return self.client.post(f"/api/v1/{path}", body, content_type="application/json")
+
+    def patch(self, path: str, body: Any) -> Any:
+        """Send a change as JSON."""
+        return self.client.patch(f"/api/v1/{path}", body, content_type="application/json")
+
+    def delete(self, path: str) -> Any:
+        """Ask for something to be gone."""
+        return self.client.delete(f"/api/v1/{path}")
 
 
 def problem(response: Any, status: int) -> dict[str, Any]:
