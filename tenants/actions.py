@@ -87,7 +87,7 @@ def grant_role(user: User, tenant: Tenant, role: Role) -> None:
 def add_person(tenant: Tenant, email: str, role: Role) -> None:
     """Give the person with this e-mail address a role in a tenant where they have none, if they have an account.
 
-    The caller is not told whether they have one (docs/adr/0007). Raises HasRoleError for a person of the tenant.
+    The caller is not told whether they have one (docs/adr/0009). Raises HasRoleError for a person of the tenant.
     """
     _one_at_a_time(tenant.id)
     user = User.objects.filter(email=email.strip().lower(), is_active=True).first()

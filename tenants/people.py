@@ -1,4 +1,4 @@
-"""What the people of a tenant may know of one another (docs/adr/0007-people-of-a-tenant.md)."""
+"""What the people of a tenant may know of one another (docs/adr/0009-people-of-a-tenant.md)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -151,7 +151,7 @@ GROUPS = Listing(
             lambda row: cells.link(reverse("tenants:group", args=[row.id]), row.name),
             sort="name",
         ),
-        Column("number", "Tenants I may see", lambda row: len(row.members.all()), number=True),
+        Column("number", "Tenants", lambda row: len(row.members.all()), number=True),
         Column(
             "tenants",
             "Which",

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from audit.models import CoverageReceipt, SyncRun
+from audit.models import CoverageReceipt, Outcome, SyncRun
 from governance.access import Access
 from governance.schedules import schedule_for
 from governance.ui import cells
@@ -80,8 +80,9 @@ def _name(row: Any) -> SafeString:
 def _last_run(row: Any) -> SafeString:
     if row.last_run is None:
         return cells.moment(None)
-    words = format_html("{} {}", cells.moment(row.last_run_at), cells.state(row.last_outcome))
-    return format_html('<a href="{}">{}</a>', reverse("portal:sync-run", args=[row.last_run]), words)
+    address = reverse("portal:sync-run", args=[row.last_run])
+    outcome = cells.state(row.last_outcome, Outcome(row.last_outcome).label)
+    return format_html('<a href="{}">{}</a> {}', address, cells.moment(row.last_run_at), outcome)
 
 
 def _lost(row: Any) -> SafeString:
@@ -109,6 +110,7 @@ TENANTS = Listing(
             lambda row: cells.moment(complete_as_of(row), "never read whole"),
         ),
         Column("last_run", "Last run (UTC)", lambda row: row.last_run_at, _last_run),
+        Column("outcome", "Outcome of the last run", lambda row: row.last_outcome, shown=False),
         Column("visible", "Subscriptions", lambda row: row.visible, number=True),
         Column("lost", "Lost", lambda row: row.lost, _lost, number=True),
         Column("azure_tenant_id", "Azure tenant id", lambda row: str(row.azure_tenant_id), shown=False),
