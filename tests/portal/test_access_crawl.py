@@ -153,7 +153,6 @@ def stored() -> dict[str, list[dict[str, Any]]]:
 
 def body_for(tenant_id: str, person: User | None = None) -> dict[str, Any]:
     """What forms and programs send to any write there is, sent to every address: most of all a role for oneself."""
-    credentials = {"client_id": str(uuid4()), "secret_ref": "env:NOWHERE"}
     return {
         "tenant": tenant_id,
         "kind": "resources",
@@ -162,8 +161,8 @@ def body_for(tenant_id: str, person: User | None = None) -> dict[str, Any]:
         "email": person.email if person else "bob@contoso.example",
         "name": "renamed",
         "azure_tenant_id": str(uuid4()),
-        **credentials,
-        "credentials": credentials,
+        "client_id": str(uuid4()),
+        "secret_ref": "env:NOWHERE",
         "tenants": [tenant_id],
     }
 
