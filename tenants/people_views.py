@@ -109,8 +109,8 @@ def _done(request: HttpRequest, verb: Any, words: str) -> bool:
     return True
 
 
-def _page(request: HttpRequest, template: str, row: Membership, **context: Any) -> HttpResponse:
-    """The page of one person; 409 when it says why nothing was changed."""
+def _page(request: HttpRequest, template: str, row: Membership, form: RoleForm | None = None) -> HttpResponse:
+    """The page of one person; 400 or 409 when it says why nothing was changed."""
     user: Any = request.user
     access = access_of(request)
     told = {
@@ -120,8 +120,8 @@ def _page(request: HttpRequest, template: str, row: Membership, **context: Any) 
         "is_oneself": row.user_id == user.pk,
         "may_administer": access.may(Role.ADMIN, row.tenant_id),
     }
-    refused = request.method == "POST"
-    return render(request, template, {**told, **context}, status=409 if refused else 200)
+    refusal = 400 if form is not None and form.errors else 409
+    return render(request, template, {**told, "form": form}, status=refusal if request.method == "POST" else 200)
 
 
 def _back(request: HttpRequest, row: Membership) -> HttpResponse:

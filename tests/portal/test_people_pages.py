@@ -176,6 +176,14 @@ def test_a_role_is_changed_and_it_holds_at_once(contoso: Tenant, alice: User, bo
     assert signed_in(bob).post(f"/tenants/{contoso.id}/preflight/").status_code == 303
 
 
+def test_a_role_there_is_not_is_refused_at_its_field(contoso: Tenant, alice: User, bob: User) -> None:
+    answer = signed_in(alice).post(path_of(bob, contoso), {"role": "owner"})
+
+    assert answer.status_code == 400
+    assert "Select a valid choice." in text(answer)
+    assert roles(contoso)[bob.email] == "reader"
+
+
 def test_somebody_who_was_removed_does_not_see_the_tenant_any_more(contoso: Tenant, alice: User, bob: User) -> None:
     browser, bobs = signed_in(alice), signed_in(bob)
     path = path_of(bob, contoso, "remove/")
