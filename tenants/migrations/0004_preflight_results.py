@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0002_tenant_groups"),
+        ("tenants", "0003_saved_views"),
     ]
 
     operations = [
