@@ -51,6 +51,15 @@ class Access:
         held = self.role_in(tenant_id)
         return held is not None and held >= role
 
+    @property
+    def is_platform_admin(self) -> bool:
+        """True for those who connect tenants and make groups."""
+        return self.everywhere is Role.ADMIN
+
+    def may_see_people(self, tenant_id: UUID) -> bool:
+        """True for the admins of the tenant and for the platform's own people: an auditor reviews who may do what."""
+        return self.everywhere is not None or self.may(Role.ADMIN, tenant_id)
+
 
 NO_ACCESS = Access(Scope.nothing())
 
@@ -68,6 +77,18 @@ def require_role(request: HttpRequest, role: Role, tenant_id: UUID) -> None:
         raise Http404
     if not access.may(role, tenant_id):
         raise PermissionDenied(f"This needs the role {role.word} in this tenant.")
+
+
+def require_platform_admin(request: HttpRequest) -> None:
+    """Let pass a platform admin; 403 for everybody else. Look for the object first: a stranger to it gets 404."""
+    if not access_of(request).is_platform_admin:
+        raise PermissionDenied("This is for platform admins.")
+
+
+def require_sight_of_people(request: HttpRequest, tenant_id: UUID) -> None:
+    """Let pass who may see the people of the tenant; 404 for a stranger, 403 for its readers and operators."""
+    if not access_of(request).may_see_people(tenant_id):
+        require_role(request, Role.ADMIN, tenant_id)
 
 
 def get_visible_or_404(rows: "models.QuerySet[Row]", key: Any) -> Row:

@@ -123,6 +123,14 @@ class ServiceUnavailable(exceptions.APIException):
     default_code = "unavailable"
 
 
+class Conflict(exceptions.APIException):
+    """What was asked for goes against the state things are in; nothing was changed."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "This goes against the present state."
+    default_code = "conflict"
+
+
 class KeysetPagination(pagination.BasePagination):
     """Pages that go on after the last row seen, so that page 1,000 costs what page 1 costs.
 
@@ -146,10 +154,13 @@ class KeysetPagination(pagination.BasePagination):
 
     def get_paginated_response(self, data: Any) -> Response:
         """The page with the address of the next one and how complete and fresh the data are."""
-        following = None
-        if self._cursor:
-            following = replace_query_param(self._request.build_absolute_uri(), "cursor", self._cursor)
-        return Response({"next": following, "coverage": self._view.coverage(), "results": data})
+        return Response({"next": self._next(), "coverage": self._view.coverage(), "results": data})
+
+    def _next(self) -> str | None:
+        if not self._cursor:
+            return None
+        following: str = replace_query_param(self._request.build_absolute_uri(), "cursor", self._cursor)
+        return following
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """The page in the words of OpenAPI."""
@@ -170,6 +181,20 @@ class KeysetPagination(pagination.BasePagination):
             {"name": "cursor", "in": "query", "schema": {"type": "string"}, "description": "From `next`; opaque."},
             {"name": "page_size", "in": "query", "schema": size, "description": "Rows a page."},
         ]
+
+
+class OwnRowsPagination(KeysetPagination):
+    """Pages of rows that people made here: no sync reads them, so there is no coverage to tell."""
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """The page with the address of the next one."""
+        return Response({"next": self._next(), "results": data})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The page in the words of OpenAPI."""
+        described = super().get_paginated_response_schema(schema)
+        del described["properties"]["coverage"]
+        return {**described, "required": ["next", "results"]}
 
 
 class BoundedJSONParser(JSONParser):

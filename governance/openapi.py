@@ -40,8 +40,10 @@ class ProblemAutoSchema(AutoSchema):
         codes = ["401"]
         if self.method != "GET":
             codes += ["400", "403", "404", "503"]
+            codes += ["409"] if getattr(self.view, "conflicts", False) else []
         elif self._is_list_view():
             codes += ["400"]
         if "{" in self.path.replace("{version}", ""):
             codes += ["404"]
+        codes += ["403"] if getattr(self.view, "refuses_readers", False) else []
         return sorted(set(codes))

@@ -9,10 +9,15 @@ from governance.portal import health
 from governance.portal.api import SyncView
 from inventory.api import ChangeView, ResourceView
 from inventory.hygiene_api import FeedView, OrphanView, TagComplianceView, TagRuleView, TagViolationView
-from tenants.api import MeView, SubscriptionView, TenantView
+from tenants.api import MeView, PreflightView, SubscriptionView, TenantView
+from tenants.groups_api import TenantGroupView
+from tenants.people_api import MembershipView, UserView
 
 api = SimpleRouter()
 api.register("tenants", TenantView, basename="tenant")
+api.register("tenant-groups", TenantGroupView, basename="tenant-group")
+api.register("users", UserView, basename="user")
+api.register("memberships", MembershipView, basename="membership")
 api.register("subscriptions", SubscriptionView, basename="subscription")
 api.register("resources", ResourceView, basename="resource")
 api.register("syncs", SyncView, basename="sync")
@@ -29,10 +34,12 @@ urlpatterns = [
     ),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("", include("inventory.urls")),
+    path("", include("tenants.urls")),
     path("", include("governance.portal.urls")),
     path("api/<str:version>/", include(api.urls)),
     path("api/<str:version>/resources/<str:resource_id>/changes/", ChangeView.as_view({"get": "list"}), name="changes"),
     path("api/<str:version>/tag-compliance/", TagComplianceView.as_view({"get": "list"}), name="tag-compliance"),
+    path("api/<str:version>/tenants/<str:tenant_id>/preflight/", PreflightView.as_view(), name="tenant-preflight"),
     path("api/<str:version>/me/", MeView.as_view(), name="me"),
     path("api/schema/", SpectacularAPIView.as_view(api_version="v1"), name="schema"),
     path(

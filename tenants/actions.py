@@ -1,7 +1,9 @@
 """What people and syncs do to tenants and subscriptions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -12,8 +14,18 @@ from django.utils import timezone
 from governance.access import Role
 from governance.azure.arm import SubscriptionRecord
 from governance.azure.credentials import check_reference
+from governance.keys import new_id
 from governance.tenancy import Scope, entered
-from tenants.models import Membership, SavedView, Subscription, Tenant, TenantGroup, TenantGroupMember, User
+from tenants.models import (
+    Membership,
+    PreflightResult,
+    SavedView,
+    Subscription,
+    Tenant,
+    TenantGroup,
+    TenantGroupMember,
+    User,
+)
 
 MOST_VIEWS = 200  # saved by one person
 LONGEST_VIEW_NAME = 80
@@ -26,10 +38,7 @@ def connect_tenant(name: str, *, azure_tenant_id: UUID, client_id: UUID, secret_
 
     Raises ValidationError for a bad name or reference, and when the name or the Azure tenant belongs to another one.
     """
-    try:
-        check_reference(secret_ref)
-    except ValueError as error:
-        raise ValidationError({"secret_ref": str(error)}) from error
+    _require_reference(secret_ref)
     with entered(Scope.every_tenant(reason="A tenant is connected by the platform, before anybody belongs to it.")):
         tenant = Tenant.objects.named(name).first()
         if tenant is None:
@@ -41,13 +50,102 @@ def connect_tenant(name: str, *, azure_tenant_id: UUID, client_id: UUID, secret_
         tenant.client_id, tenant.secret_ref = client_id, secret_ref
         tenant.full_clean()
         tenant.save()
+        PreflightResult.objects.for_tenant(tenant.id).delete()
     return tenant, is_new
 
 
+@transaction.atomic
+def set_credentials(tenant: Tenant, *, client_id: UUID, secret_ref: str) -> None:
+    """Read this tenant with another application or secret from now on. For platform admins.
+
+    What a preflight found with the credentials before is dropped. Raises ValidationError for a bad reference.
+    """
+    _require_reference(secret_ref)
+    Tenant.objects.filter(id=tenant.id).update(client_id=client_id, secret_ref=secret_ref)
+    PreflightResult.objects.for_tenant(tenant.id).delete()
+
+
+def _require_reference(secret_ref: str) -> None:
+    try:
+        check_reference(secret_ref)
+    except ValueError as error:
+        raise ValidationError({"secret_ref": str(error)}) from error
+
+
+def pause_tenant(tenant: Tenant) -> None:
+    """Let the schedule start no sync of this tenant. What was read stays; a run that is going on ends normally."""
+    Tenant.objects.filter(id=tenant.id).update(status=Tenant.Status.PAUSED)
+
+
+def resume_tenant(tenant: Tenant) -> None:
+    """Let the schedule start the syncs of this tenant again; the next wake-up of beat starts what is due."""
+    Tenant.objects.filter(id=tenant.id).update(status=Tenant.Status.CONNECTED)
+
+
+class LastAdminError(Exception):
+    """What was asked for would leave a tenant without anybody who may administer it. Nothing was changed."""
+
+
+class HasRoleError(Exception):
+    """The person has a role in the tenant already. Nothing was changed."""
+
+
 def grant_role(user: User, tenant: Tenant, role: Role) -> None:
-    """Give a person a role in a tenant, in place of the one they had."""
+    """Give a person a role in a tenant, in place of the one they had. For the platform's own commands."""
     with entered(Scope.of(tenant.id)):
         Membership.objects.update_or_create(tenant=tenant, user=user, defaults={"role": role.word})
+
+
+@transaction.atomic
+def add_person(tenant: Tenant, email: str, role: Role) -> None:
+    """Give the person with this e-mail address a role in a tenant where they have none, if they have an account.
+
+    The caller is not told whether they have one (docs/adr/0009). Raises HasRoleError for a person of the tenant.
+    """
+    _one_at_a_time(tenant.id)
+    user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
+    if user is None:
+        return
+    if Membership.objects.for_tenant(tenant.id).filter(user=user).exists():
+        raise HasRoleError(f"{user.email} has a role in {tenant.name} already; change it there.")
+    Membership.objects.create(tenant=tenant, user=user, role=role.word)
+
+
+@transaction.atomic
+def change_role(membership: Membership, role: Role, *, by_platform: bool) -> None:
+    """Give a person of a tenant another role there.
+
+    Raises LastAdminError when nobody could administer the tenant afterwards, unless the platform asks for it, and
+    Membership.DoesNotExist when the person was removed meanwhile.
+    """
+    with _keeping_an_admin(membership, by_platform=by_platform) as current:
+        current.role = role.word
+        current.save()
+
+
+@transaction.atomic
+def remove_person(membership: Membership, *, by_platform: bool) -> None:
+    """Take a person's role in a tenant away; their account stays. Raises as `change_role` does."""
+    with _keeping_an_admin(membership, by_platform=by_platform) as current:
+        current.delete()
+
+
+@contextmanager
+def _keeping_an_admin(membership: Membership, *, by_platform: bool) -> Iterator[Membership]:
+    _one_at_a_time(membership.tenant_id)
+    current: Membership = Membership.objects.for_tenant(membership.tenant_id).get(id=membership.id)
+    was_admin = current.role == Role.ADMIN.word
+    yield current
+    if was_admin and not by_platform and not Membership.objects.for_tenant(current.tenant_id).who_administer().exists():
+        raise LastAdminError("The tenant would be left without an admin. Give somebody else the role of admin first.")
+
+
+def _one_at_a_time(tenant_id: UUID) -> None:
+    """Hold the tenant's row until the transaction ends, so that two changes of its people follow one another.
+
+    A write that changes nothing: SELECT FOR UPDATE would be no lock on SQLite.
+    """
+    Tenant.objects.filter(id=tenant_id).update(status=F("status"))
 
 
 @transaction.atomic
@@ -70,6 +168,35 @@ def group_tenants(name: str, tenants: Collection[Tenant]) -> TenantGroup:
     return group
 
 
+@transaction.atomic
+def delete_group(group: TenantGroup) -> None:
+    """Forget a group; its tenants stay as they are. For platform admins."""
+    with entered(Scope.every_tenant(reason="A group is deleted by the platform; it may hold any tenant.")):
+        group.delete()
+
+
+@transaction.atomic
+def request_preflight(tenant: Tenant, *, requested_by: User | None) -> UUID:
+    """Note that somebody asks whether the tenant can be read. Returns what the answer has to name."""
+    request = new_id()
+    PreflightResult.objects.update_or_create(
+        tenant=tenant,
+        defaults={"request": request, "requested_at": timezone.now(), "requested_by": requested_by},
+    )
+    return request
+
+
+def withdraw_preflight(tenant_id: UUID, request: UUID) -> None:
+    """Wait for no answer: nobody was told to ask. What was found before stays."""
+    PreflightResult.objects.for_tenant(tenant_id).filter(request=request).update(request=None)
+
+
+def record_preflight(tenant_id: UUID, request: UUID, checks: Sequence[dict[str, Any]], *, now: datetime) -> bool:
+    """Keep what Azure answered. False, and nothing kept, when it was asked again or the credentials changed since."""
+    asked = PreflightResult.objects.for_tenant(tenant_id).filter(request=request)
+    return bool(asked.update(request=None, ran_at=now, checks=list(checks)))
+
+
 def bump_data_version(tenant_id: UUID) -> None:
     """Say that the tenant's data changed: every cached answer about it is void from the commit on."""
     Tenant.objects.filter(id=tenant_id).update(data_version=F("data_version") + 1)
@@ -77,10 +204,9 @@ def bump_data_version(tenant_id: UUID) -> None:
 
 def off_board(subscription: Subscription, *, now: datetime) -> None:
     """Expect this subscription no more. Raises ValueError when Azure still shows it."""
-    if subscription.access_lost_at is None:
+    lost = Subscription.objects.for_tenant(subscription.tenant_id).exclude(access_lost_at=None)
+    if not lost.filter(id=subscription.id).update(off_boarded_at=now):  # a sync may have found it again just now
         raise ValueError(f"{subscription.name} is still visible in Azure; only a lost subscription can be off-boarded.")
-    subscription.off_boarded_at = now
-    subscription.save()
 
 
 @transaction.atomic

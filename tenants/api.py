@@ -1,21 +1,37 @@
-"""/api/v1/tenants/, /subscriptions/ and /me/."""
+"""/api/v1/tenants/ with their preflight, /subscriptions/ and /me/."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from kombu.exceptions import OperationalError
+from rest_framework import exceptions, status
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from governance.access import access_of
-from governance.drf import CoverageSerializer, TenantViewSet
+from governance.access import Role, access_of, get_visible_or_404, require_platform_admin, require_role
+from governance.drf import BoundedJSONParser, CoverageSerializer, ServiceUnavailable, TenantViewSet
+from tenants.actions import connect_tenant, pause_tenant, resume_tenant, set_credentials
+from tenants.dispatch import enqueue_preflight, last_preflight
 from tenants.freshness import coverage
 from tenants.lists import SUBSCRIPTION_SORTS, TENANT_SORTS, SubscriptionListFilter, TenantListFilter, tenants_asked_for
-from tenants.models import Subscription, Tenant, User
-from tenants.serializers import MeSerializer, SubscriptionSerializer, TenantSerializer
+from tenants.models import PreflightResult, Subscription, Tenant, User
+from tenants.serializers import (
+    MeSerializer,
+    PreflightSerializer,
+    SubscriptionSerializer,
+    TenantChangeSerializer,
+    TenantConnectSerializer,
+    TenantSerializer,
+)
 
 
 class CoveredViewSet(TenantViewSet):
@@ -30,7 +46,7 @@ class CoveredViewSet(TenantViewSet):
 
 
 class TenantView(CoveredViewSet):
-    """The tenants you belong to."""
+    """The tenants you belong to; connecting and changing them."""
 
     serializer_class = TenantSerializer
     filterset_class = TenantListFilter
@@ -41,6 +57,71 @@ class TenantView(CoveredViewSet):
         """Tenants in scope."""
         rows: QuerySet[Tenant] = Tenant.objects.all()
         return rows
+
+    @extend_schema(request=TenantConnectSerializer, responses={200: TenantSerializer, 201: TenantSerializer})
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        """Connect a tenant (201), or give a known one new credentials (200). For platform admins."""
+        require_platform_admin(request._request)
+        wanted = TenantConnectSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        asked = wanted.validated_data
+        with refusals_by_parameter():
+            tenant, is_new = connect_tenant(asked.pop("name"), **asked)
+        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(self.get_serializer(tenant).data, status=code)
+
+    @extend_schema(request=TenantChangeSerializer, responses=TenantSerializer)
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        """Pause or resume a tenant (its admins), or read it with other credentials (platform admins)."""
+        tenant = get_visible_or_404(Tenant.objects.all(), kwargs["pk"])
+        require_role(request._request, Role.ADMIN, tenant.id)
+        wanted = TenantChangeSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        asked = wanted.validated_data
+        with transaction.atomic(), refusals_by_parameter():
+            if credentials := asked.get("credentials"):
+                require_platform_admin(request._request)
+                set_credentials(tenant, **credentials)
+            if word := asked.get("status"):
+                (pause_tenant if word == Tenant.Status.PAUSED else resume_tenant)(tenant)
+        return Response(self.get_serializer(Tenant.objects.get(id=tenant.id)).data)
+
+
+@extend_schema(parameters=[OpenApiParameter("tenant_id", OpenApiTypes.UUID, OpenApiParameter.PATH)])
+class PreflightView(APIView):
+    """Can this tenant be read? Four checks, each with its remedy."""
+
+    parser_classes = [BoundedJSONParser]
+
+    @extend_schema(responses=PreflightSerializer)
+    def get(self, request: Request, tenant_id: str, **kwargs: Any) -> Response:
+        """The last answer, and whether another one is waited for."""
+        return Response(_preflight_of(get_visible_or_404(Tenant.objects.all(), tenant_id)))
+
+    @extend_schema(request=None, responses={202: PreflightSerializer})
+    def post(self, request: Request, tenant_id: str, **kwargs: Any) -> Response:
+        """Have a worker ask Azure; needs the role operator. 503 when no broker answers."""
+        tenant = get_visible_or_404(Tenant.objects.all(), tenant_id)
+        require_role(request._request, Role.OPERATOR, tenant.id)
+        try:
+            enqueue_preflight(tenant, requested_by=request.user)  # type: ignore[arg-type]  # signed in: a User
+        except OperationalError as error:
+            raise ServiceUnavailable("The broker does not answer; no worker was told to ask Azure.") from error
+        return Response(_preflight_of(tenant), status=status.HTTP_202_ACCEPTED)
+
+
+def _preflight_of(tenant: Tenant) -> dict[str, Any]:
+    never = PreflightResult(tenant=tenant)
+    return dict(PreflightSerializer(last_preflight(tenant) or never).data)
+
+
+@contextmanager
+def refusals_by_parameter() -> Iterator[None]:
+    """What a verb finds wrong with its values becomes a 400 that names them."""
+    try:
+        yield
+    except ValidationError as error:
+        raise exceptions.ValidationError(error.message_dict) from error
 
 
 class SubscriptionView(CoveredViewSet):

@@ -7,13 +7,18 @@ import structlog
 from celery import current_app
 from django.db.models import Max
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from audit.models import SyncRun
 from audit.runs import RunInProgressError, record_failure
 from governance.azure.credentials import missing_secret
 from governance.schedules import FAN_OUT_EVERY_MINUTES, next_due, schedule_for
 from governance.tenancy import Scope, entered
-from tenants.models import Tenant
+from tenants.actions import request_preflight, withdraw_preflight
+from tenants.models import PreflightResult, Tenant, User
+
+PREFLIGHT_TASK = "tenants.tasks.ask_preflight"
+PREFLIGHT_EXPIRES_SECONDS = 15 * 60  # an answer later than that is one nobody waits for
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +29,28 @@ def enqueue(
     """Hand one tenant's sync to the worker. Raises kombu's OperationalError when the broker does not answer."""
     arguments = [str(tenant_id), str(requested_by) if requested_by else None]
     current_app.send_task(schedule_for(kind).task, args=arguments, expires=expires_seconds)
+
+
+def enqueue_preflight(tenant: Tenant, *, requested_by: User | None) -> None:
+    """Have a worker ask Azure whether the tenant can be read; its answer is stored (`PreflightResult`).
+
+    A web process does not ask itself: Azure may take minutes. Raises kombu's OperationalError when the broker does not
+    answer; then nothing waits for an answer.
+    """
+    request = request_preflight(tenant, requested_by=requested_by)
+    try:
+        arguments = [str(tenant.id), str(request)]
+        current_app.send_task(PREFLIGHT_TASK, args=arguments, expires=PREFLIGHT_EXPIRES_SECONDS)
+    except OperationalError:
+        withdraw_preflight(tenant.id, request)
+        raise
+
+
+def last_preflight(tenant: Tenant) -> PreflightResult | None:
+    """What was last asked and answered about a tenant; None when nobody asked with its present credentials."""
+    rows = PreflightResult.objects.for_tenant(tenant.id).select_related("requested_by")
+    found: PreflightResult | None = rows.first()
+    return found
 
 
 def enqueue_due(kind: str, *, now: datetime | None = None) -> list[Tenant]:

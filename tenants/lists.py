@@ -122,12 +122,17 @@ def sort_filter(sorts: dict[str, str]) -> django_filters.ChoiceFilter:
 class TenantListFilter(StrictFilterSet):
     """Filters of the list of tenants."""
 
+    tenant = TenantFilter(label="Tenant", method="itself")
     group = GroupFilter(tenant_column="id")
     sort = sort_filter(TENANT_SORTS)
 
     class Meta:
         model = Tenant
         fields: list[str] = []
+
+    def itself(self, queryset: QuerySet[Any], name: str, value: Tenant) -> QuerySet[Any]:
+        """`tenant=`: this one alone."""
+        return queryset.filter(id=value.id)
 
 
 class SubscriptionListFilter(TenantOwnedFilterSet):

@@ -1,12 +1,14 @@
 """Who: tenants, their subscriptions, people and their roles."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.validators import RegexValidator
 from django.db import models
 
-from governance.keys import new_id
+from governance.keys import made_at, new_id
 from governance.tenancy import TenantManager, TenantOwned
 from tenants.querysets import (
     MembershipManager,
@@ -168,6 +170,11 @@ class Membership(TenantOwned):
     def __str__(self) -> str:
         return f"{self.user_id} is {self.role} of {self.tenant_id}"
 
+    @property
+    def since(self) -> datetime:
+        """When the person was given a role in this tenant, whichever it was then: the time in the row's own key."""
+        return made_at(self.id)
+
 
 class SavedView(models.Model):
     """A question to a list that a person named: its filters, sort and columns, as the rest of an address.
@@ -190,3 +197,32 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class PreflightResult(TenantOwned):
+    """The last preflight of a tenant: what Azure answered when, and whether one is asked for that was not answered yet.
+
+    `request` names the asking that a worker still has to answer; an answer to an older one is dropped. `checks` holds
+    the words of `tenants.preflight.Check`, without the credentials that Azure's own words may repeat.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    request = models.UUIDField(null=True, blank=True)
+    requested_at = models.DateTimeField()
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    ran_at = models.DateTimeField(null=True, blank=True)
+    checks = models.JSONField(default=list, blank=True)
+
+    class Meta(TenantOwned.Meta):
+        db_table = "preflight_results"
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="one_preflight_result_per_tenant")]
+
+    def __str__(self) -> str:
+        return f"preflight of {self.tenant_id}"
+
+    @property
+    def is_readable(self) -> bool | None:
+        """True when every check passed, False when one failed; None before the first answer."""
+        return all(check["passed"] for check in self.checks) if self.ran_at else None

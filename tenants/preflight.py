@@ -1,6 +1,7 @@
 """Can we read this tenant? Four questions, each with its remedy, asked of Azure itself."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from governance.azure.access import AzureAccess
 from governance.azure.arm import SubscriptionRecord, can_read_groups, list_subscriptions
@@ -34,6 +35,22 @@ def preflight(access: AzureAccess) -> list[Check]:
 def is_readable(checks: list[Check]) -> bool:
     """True when every question was answered with yes."""
     return all(check.passed for check in checks)
+
+
+def without_credentials(checks: list[Check], access: AzureAccess) -> list[Check]:
+    """The same checks for the eyes of the tenant's people: Azure's words may repeat the application's id, and ours
+    the place of its secret; neither is theirs to see."""
+    secrets = (access.client_id, access.credential_reference, access.credential_reference.partition(":")[2])
+    return [
+        replace(check, finding=_withheld(check.finding, secrets), remedy=_withheld(check.remedy, secrets))
+        for check in checks
+    ]
+
+
+def _withheld(words: str, secrets: tuple[str, ...]) -> str:
+    for secret in secrets:
+        words = re.sub(re.escape(secret), "(withheld)", words, flags=re.IGNORECASE)
+    return words
 
 
 def _ask(azure: AzureConnection) -> list[Check]:

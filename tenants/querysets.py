@@ -8,6 +8,7 @@ from django.apps import apps
 from django.contrib.auth.models import BaseUserManager
 from django.db import models
 
+from governance.access import Access
 from governance.tenancy import TenantManager, TenantQuerySet, current_scope
 
 
@@ -60,6 +61,20 @@ class SubscriptionQuerySet(TenantQuerySet[Any]):
 
 class MembershipQuerySet(TenantQuerySet[Any]):
     """Sentences about memberships."""
+
+    def who_administer(self) -> Self:
+        """Those who can administer: admins with an open account. An auditor's membership lets them write nothing."""
+        return self.filter(role="admin", user__is_active=True).exclude(user__platform_role="auditor")
+
+    def seen_by(self, access: Access) -> Self:
+        """The memberships whose people this person may see: in tenants they administer; everywhere for the platform's.
+
+        A subquery rather than a list: SQL Server takes 2,100 parameters a statement.
+        """
+        if access.everywhere is not None:
+            return self.all()
+        mine = self.model._default_manager.of_user(access.scope.user_id).filter(role="admin")
+        return self.filter(tenant_id__in=mine.values("tenant_id"))
 
 
 class MembershipManager(TenantManager.from_queryset(MembershipQuerySet)):  # type: ignore[misc]

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from tenants.models import Subscription, Tenant
+from tenants.models import Membership, PreflightResult, Subscription, Tenant, TenantGroup
 
 
 class TenantSerializer(serializers.ModelSerializer[Tenant]):
@@ -58,3 +58,140 @@ class MeSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     platform_role = serializers.CharField(allow_blank=True)
     roles = RoleSerializer(many=True)
+
+
+class RoleHeldSerializer(serializers.ModelSerializer[Membership]):
+    """A role that somebody holds."""
+
+    tenant_name = serializers.CharField(source="tenant.name")
+    since = serializers.DateTimeField()
+
+    class Meta:
+        model = Membership
+        fields = ["id", "tenant", "tenant_name", "role", "since"]
+
+
+class PersonSerializer(serializers.Serializer[Any]):
+    """A person, with the roles in the tenants that you administer."""
+
+    id = serializers.UUIDField()
+    email = serializers.EmailField()
+    name = serializers.CharField(help_text="Empty until the person has signed in with a role that you may see.")
+    last_login = serializers.DateTimeField(
+        allow_null=True, help_text="Null when the person has not signed in since they have a role that you may see."
+    )
+    roles = RoleHeldSerializer(many=True)
+
+
+class MembershipSerializer(RoleHeldSerializer):
+    """A role that somebody holds, and who it is."""
+
+    email = serializers.EmailField(source="user.email")
+
+    class Meta(RoleHeldSerializer.Meta):
+        fields = [*RoleHeldSerializer.Meta.fields, "user", "email"]
+
+
+class MembershipChangeSerializer(serializers.Serializer[Any]):
+    """Which role somebody is to have."""
+
+    role = serializers.ChoiceField(choices=Membership.RoleWord.choices)
+
+
+class MembershipRequestSerializer(MembershipChangeSerializer):
+    """Who is to have which role where."""
+
+    tenant = serializers.UUIDField()
+    email = serializers.EmailField(max_length=254)
+
+
+class MembershipAskedSerializer(MembershipRequestSerializer):
+    """What was asked for. It does not tell whether the person has an account."""
+
+    detail = serializers.CharField()
+
+
+class CredentialsSerializer(serializers.Serializer[Any]):
+    """Which application reads a tenant, and where its secret is. Written, never read."""
+
+    client_id = serializers.UUIDField(write_only=True)
+    secret_ref = serializers.CharField(
+        write_only=True,
+        max_length=512,
+        help_text="env:NAME or federated:PATH. The secret itself never goes here.",
+    )
+
+
+class TenantConnectSerializer(CredentialsSerializer):
+    """A tenant to connect."""
+
+    name = serializers.CharField(max_length=63)
+    azure_tenant_id = serializers.UUIDField()
+
+
+class TenantChangeSerializer(serializers.Serializer[Any]):
+    """What is to be different: the status (for admins of the tenant), the credentials (for platform admins)."""
+
+    status = serializers.ChoiceField(choices=Tenant.Status.choices, required=False)
+    credentials = CredentialsSerializer(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Something has to be asked for."""
+        if not attrs:
+            raise serializers.ValidationError({"status": "Give status, credentials or both."})
+        return attrs
+
+
+class CheckSerializer(serializers.Serializer[Any]):
+    """The answer to one question. `passed` is null when it was not asked because an earlier one failed."""
+
+    name = serializers.CharField()
+    passed = serializers.BooleanField(allow_null=True)
+    finding = serializers.CharField()
+    remedy = serializers.CharField(allow_blank=True)
+
+
+class PreflightSerializer(serializers.ModelSerializer[PreflightResult]):
+    """Whether a tenant can be read, as of `ran_at`; null when that was never asked with the present credentials."""
+
+    waiting = serializers.SerializerMethodField(help_text="Whether a worker still has to answer.")
+    requested_at = serializers.DateTimeField(allow_null=True)
+    readable = serializers.BooleanField(source="is_readable", allow_null=True)
+    checks = CheckSerializer(many=True)
+
+    class Meta:
+        model = PreflightResult
+        fields = ["tenant", "waiting", "requested_at", "ran_at", "readable", "checks"]
+
+    def get_waiting(self, result: PreflightResult) -> bool:
+        """True while no worker has answered."""
+        return result.request is not None
+
+
+class MemberSerializer(serializers.Serializer[Any]):
+    """A tenant of a group."""
+
+    id = serializers.UUIDField(source="tenant.id")
+    name = serializers.CharField(source="tenant.name")
+
+
+class TenantGroupSerializer(serializers.ModelSerializer[TenantGroup]):
+    """A group with those of its tenants that you may see."""
+
+    tenants = MemberSerializer(source="members", many=True)
+
+    class Meta:
+        model = TenantGroup
+        fields = ["id", "name", "tenants"]
+
+
+class TenantGroupChangeSerializer(serializers.Serializer[Any]):
+    """The tenants a group is to consist of."""
+
+    tenants = serializers.ListField(child=serializers.UUIDField(), max_length=1000)
+
+
+class TenantGroupRequestSerializer(TenantGroupChangeSerializer):
+    """A group to make."""
+
+    name = serializers.CharField(max_length=63)

@@ -1,11 +1,30 @@
-"""Doors for the worker: who gets a sync now."""
+"""Doors for the worker: who gets a sync now, and whether a tenant can be read."""
+
+from dataclasses import asdict
+from uuid import UUID
 
 from celery import shared_task
+from django.utils import timezone
 
-from tenants.dispatch import enqueue_due
+from governance.tenancy import Scope, entered
+from tenants.actions import record_preflight
+from tenants.connections import azure_access
+from tenants.dispatch import PREFLIGHT_TASK, enqueue_due
+from tenants.models import Tenant
+from tenants.preflight import preflight, without_credentials
 
 
 @shared_task(name="tenants.tasks.fan_out")  # type: ignore[untyped-decorator]
 def fan_out(kind: str) -> int:
     """Enqueue the tenants whose sync of this kind is due. Returns how many."""
     return len(enqueue_due(kind))
+
+
+@shared_task(name=PREFLIGHT_TASK)  # type: ignore[untyped-decorator]
+def ask_preflight(tenant_id: str, request: str) -> bool:
+    """Ask Azure whether the tenant can be read. Returns whether anybody still waited for the answer."""
+    with entered(Scope.of(UUID(tenant_id))):
+        access = azure_access(Tenant.objects.get())
+        checks = without_credentials(preflight(access), access)
+        found = [asdict(check) for check in checks]
+        return record_preflight(UUID(tenant_id), UUID(request), found, now=timezone.now())

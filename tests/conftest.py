@@ -178,6 +178,12 @@ def auditor(contoso: Tenant) -> User:
     return person("audrey@platform.example", platform_role="auditor")
 
 
+@pytest.fixture
+def pat(contoso: Tenant) -> User:
+    """Platform admin: connects tenants, makes groups, and is admin everywhere."""
+    return person("pat@platform.example", platform_role="admin")
+
+
 def signed_in(user: User | None) -> Client:
     """A browser with this person signed in; with None, nobody."""
     client = Client()

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 
 from tenants.models import Tenant, TenantGroup
 
@@ -21,6 +22,7 @@ PLACES = (
     ("Changes", "inventory:changes"),
     ("Tags", "inventory:tags"),
     ("Syncs", "portal:syncs"),
+    ("Tenants", "tenants:tenants"),
 )
 TENANTS_NAMED = 12  # more are found by their name
 
@@ -55,7 +57,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     places = [(title, reverse(name)) for title, name in PLACES]
     return {
         "places": [Place(title, address + carried, _is_at(request.path, address)) for title, address in places],
-        "switcher": partial(_switcher, request),
+        "switcher": SimpleLazyObject(partial(_switcher, request)),
     }
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from governance.portal import overview, resources, saved_views, syncs
+from governance.portal import off_boarding, overview, resources, saved_views, syncs
 
 app_name = "portal"
 urlpatterns = [
@@ -13,4 +13,9 @@ urlpatterns = [
     path("syncs/", syncs.syncs, name="syncs"),
     path("syncs/run/", syncs.run_now, name="run-now"),
     path("syncs/<str:run_id>/", syncs.sync_run, name="sync-run"),
+    path(
+        "tenants/<str:tenant_id>/subscriptions/<str:subscription_id>/off-board/",
+        off_boarding.off_board,
+        name="off-board",
+    ),
 ]

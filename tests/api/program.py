@@ -13,7 +13,7 @@ PROBLEM = "application/problem+json"
 
 
 class Program:
-    """GET and POST below /api/v1/ for one person, or for nobody."""
+    """Requests below /api/v1/ for one person, or for nobody."""
 
     def __init__(self, user: User | None) -> None:
         self.client: Client = signed_in(user)

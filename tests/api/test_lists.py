@@ -117,7 +117,7 @@ def test_a_program_that_wants_no_json_is_told_so(as_alice: Program, path: str, a
 
 
 def test_the_parameters_of_these_lists_are_tested_here() -> None:
-    assert set(TenantListFilter.base_filters) == {"group", "sort"}
+    assert set(TenantListFilter.base_filters) == {"tenant", "group", "sort"}
     assert set(SubscriptionListFilter.base_filters) == {"tenant", "group", "sort"}
     assert set(SyncListFilter.base_filters) == {"tenant", "group", "kind", "outcome", "sort"}
 

@@ -1,7 +1,9 @@
 """docs/openapi.yaml is what the code answers: the file, the addresses, the parameters, and the answers themselves."""
 
+import re
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -11,6 +13,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from governance.azure.simulator.server import Simulator
 from inventory.tasks import judge_tags
+from tenants.actions import group_tenants
 from tenants.models import Tenant, User
 from tests.api.program import Program
 from tests.conftest import person
@@ -39,7 +42,7 @@ def test_every_address_of_the_api_is_described(described: dict[str, Any]) -> Non
     keys = dict.fromkeys(OBJECTS, "KEY")
     real = {address.path(keys) for address in addresses() if address.is_api}
 
-    told = {path.replace("{id}", "KEY").replace("{resource_id}", "KEY") for path in described["paths"]}
+    told = {re.sub(r"{\w+}", "KEY", path) for path in described["paths"]}
 
     assert told == real
     assert len(real) >= 10
@@ -47,7 +50,7 @@ def test_every_address_of_the_api_is_described(described: dict[str, Any]) -> Non
 
 def test_every_filter_of_every_list_is_described_and_nothing_else(described: dict[str, Any]) -> None:
     for path, methods in described["paths"].items():
-        view: Any = resolve(path.replace("{id}", "KEY").replace("{resource_id}", "KEY")).func
+        view: Any = resolve(re.sub(r"{\w+}", "KEY", path)).func
         filterset: Any = getattr(view.cls, "filterset_class", None)
         told = {entry["name"] for entry in methods["get"].get("parameters", []) if entry["in"] == "query"}
         is_list = filterset is not None and "{id}" not in path
@@ -83,13 +86,15 @@ def _nullable(schema: Any) -> Any:
 
 
 def test_answers_fit_their_description(
-    synced: Simulator, described: dict[str, Any], alice: User, bob: User, contoso: Tenant, broker: Any
+    synced: Simulator, described: dict[str, Any], alice: User, bob: User, pat: User, contoso: Tenant, broker: Any
 ) -> None:
     as_alice, stranger = Program(alice), Program(person("dora@nowhere.example"))
     rule = {"tenant": str(contoso.id), "key": "nobody-has-it"}
     added = as_alice.post("tag-rules/", rule)
     judge_tags(str(contoso.id))
-    lists = ("tenants", "subscriptions", "resources", "syncs", "orphans", "tag-rules", "tag-violations")
+    group_tenants("emea", [contoso])
+    lists = ["tenants", "subscriptions", "resources", "syncs", "orphans", "tag-rules", "tag-violations"]
+    lists += ["users", "memberships", "tenant-groups"]
     first = {path: as_alice.rows(f"{path}/")[0]["id"] for path in lists}
     first["changes"] = as_alice.rows("changes/", baseline="any")[0]["id"]
     asked: list[tuple[str, str, Any]] = [("/api/v1/me/", "get", as_alice.ask("me/"))]
@@ -127,10 +132,44 @@ def test_answers_fit_their_description(
         ("/api/v1/syncs/", "post", stranger.post("syncs/", body)),
         ("/api/v1/syncs/", "post", Program(None).post("syncs/", body)),
     ]
+    asked += people_and_settings(as_alice, Program(bob), Program(pat), contoso, first["memberships"])
 
     statuses = set()
     for path, method, response in asked:
         validator(described, path, method, response).validate(response.json())
         statuses.add(response.status_code)
 
-    assert statuses == {200, 201, 202, 400, 401, 403, 404}
+    assert statuses == {200, 201, 202, 400, 401, 403, 404, 409}
+
+
+def people_and_settings(
+    as_alice: Program, as_bob: Program, as_pat: Program, contoso: Tenant, membership: str
+) -> list[tuple[str, str, Any]]:
+    """Reading and writing people, tenants and groups, in every way they answer."""
+    a_role, one, ask_azure = "/api/v1/memberships/", "/api/v1/tenants/{id}/", "/api/v1/tenants/{tenant_id}/preflight/"
+    role = {"tenant": str(contoso.id), "email": "erin@contoso.example", "role": "reader"}
+    group = {"name": "apac", "tenants": [str(contoso.id)]}
+    new = {"azure_tenant_id": str(uuid4()), "client_id": str(uuid4()), "secret_ref": "env:NEW"}
+    made = as_pat.post("tenant-groups/", group)
+    a_group = f"tenant-groups/{made.json()['id']}/"
+    return [
+        (a_role, "get", as_bob.ask("memberships/", tenant="contoso")),
+        ("/api/v1/users/", "get", as_bob.ask("users/", tenant="contoso")),
+        (f"{a_role}{{id}}/", "get", as_bob.ask(f"memberships/{membership}/")),
+        (a_role, "post", as_alice.post("memberships/", role)),
+        (a_role, "post", as_alice.post("memberships/", {**role, "email": "alice@contoso.example"})),
+        (a_role, "post", as_bob.post("memberships/", role)),
+        (f"{a_role}{{id}}/", "patch", as_alice.patch(f"memberships/{membership}/", {"role": "admin"})),
+        (f"{a_role}{{id}}/", "delete", as_bob.delete(f"memberships/{membership}/")),
+        (ask_azure, "get", as_bob.ask(f"tenants/{contoso.id}/preflight/")),
+        (ask_azure, "post", as_alice.post(f"tenants/{contoso.id}/preflight/", {})),
+        (ask_azure, "post", as_bob.post(f"tenants/{contoso.id}/preflight/", {})),
+        ("/api/v1/tenants/", "post", as_pat.post("tenants/", {"name": "northwind", **new})),
+        ("/api/v1/tenants/", "post", as_alice.post("tenants/", {"name": "tailspin", **new})),
+        (one, "patch", as_alice.patch(f"tenants/{contoso.id}/", {"status": "paused"})),
+        (one, "patch", as_alice.patch(f"tenants/{contoso.id}/", {})),
+        ("/api/v1/tenant-groups/", "post", made),
+        ("/api/v1/tenant-groups/", "post", as_pat.post("tenant-groups/", group)),
+        ("/api/v1/tenant-groups/{id}/", "patch", as_pat.patch(a_group, {"tenants": [str(contoso.id)]})),
+        ("/api/v1/tenant-groups/{id}/", "delete", as_alice.delete(a_group)),
+    ]

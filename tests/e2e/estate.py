@@ -5,7 +5,8 @@
     northwind  read once, then refused                                        alice reader
     tailwind   connected and never read                                       ines reader
 
-Audrey, the platform's auditor, sees all of them; nora sees none.
+Contoso and fabrikam are in a group each. Audrey, the platform's auditor, and pat,
+its admin, see all of them; nora sees none.
 """
 
 from typing import Any
@@ -21,6 +22,7 @@ from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.server import Simulator
 from governance.tenancy import Scope, entered
 from inventory.models import Resource
+from tenants.actions import group_tenants
 from tenants.models import Tenant, User
 from tests.conftest import connect, person, sync
 from tests.portal.crawl import Address, addresses, demand_a_tag, side
@@ -38,12 +40,13 @@ def make(azure: Simulator) -> dict[str, Any]:
     _read(azure, tenants)
     for name in ("contoso", "fabrikam"):
         demand_a_tag(tenants[name], people["alice"])
+    _group(tenants)
     keys = side(azure, tenants["contoso"], tenants["fabrikam"], list(people.values())).keys
     return {
         "password": PASSWORD,
         "people": {name: {"email": user.email, "session": _session_of(user)} for name, user in people.items()},
         "keys": keys,
-        "answers": _answers(people["alice"], keys),
+        "answers": _answers({name: people[name] for name in ("alice", "pat")}, keys),
         "runs": _runs(),
         "resources": _names(tenants["contoso"]),
     }
@@ -55,6 +58,7 @@ def _people() -> dict[str, User]:
         "olga": person("olga@contoso.example", contoso=Role.OPERATOR),
         "bob": person("bob@contoso.example", contoso=Role.READER),
         "charlie": person("charlie@fabrikam.example", fabrikam=Role.ADMIN),
+        "pat": person("pat@platform.example", platform_role="admin"),
         "audrey": person("audrey@platform.example", platform_role="auditor"),
         "ines": person("ines@tailwind.example", tailwind=Role.READER),
         "nora": person("nora@contoso.example"),
@@ -88,6 +92,11 @@ def _read_with(azure: Simulator, fault: Fault, tenant: Tenant) -> None:
     azure.faults.clear()
 
 
+def _group(tenants: dict[str, Tenant]) -> None:
+    for name in ("contoso", "fabrikam"):
+        group_tenants(f"group-of-{name}", [tenants[name]])
+
+
 def _session_of(user: User) -> str:
     """The cookie of somebody who has signed in."""
     client = Client()
@@ -96,11 +105,17 @@ def _session_of(user: User) -> str:
     return str(session.session_key)
 
 
-def _answers(user: User, keys: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """By view: where each address of the URL configuration is, and what it answers this person."""
-    client = Client(SERVER_NAME=HOST)
-    client.force_login(user)
-    return {address.view: _answer(client, address, keys) for address in addresses() if not address.is_api}
+def _answers(people: dict[str, User], keys: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """By view: where each address of the URL configuration is, and what it answers the first of these who may."""
+    pages = [address for address in addresses() if not address.is_api]
+    found: dict[str, dict[str, Any]] = {}
+    for who, user in people.items():
+        client = Client(SERVER_NAME=HOST)
+        client.force_login(user)
+        for address in pages:
+            if address.view not in found or found[address.view]["status"] == 403:
+                found[address.view] = _answer(client, address, keys) | {"who": who}
+    return found
 
 
 def _answer(client: Client, address: Address, keys: dict[str, str]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Page:
     view: str
     path: str
     needs_key: bool
+    who: str  # may see it: alice, or pat where only a platform admin may
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class Portal:
     def pages(self) -> list[Page]:
         """Every address of the URL configuration that shows a page."""
         return [
-            Page(view, found["path"], found["needs_key"])
+            Page(view, found["path"], found["needs_key"], found["who"])
             for view, found in self.estate["answers"].items()
             if (found["status"], found["type"], found["is_file"]) == (200, "text/html", False)
         ]

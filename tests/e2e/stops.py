@@ -7,19 +7,20 @@ WRITTEN_BY_OTHERS = {"api-docs": "#swagger-ui"}  # by view: the part of the page
 
 
 def pages(portal: Portal) -> list[Stop]:
-    """Every page there is, as alice finds it. A new one joins by itself."""
-    return [Stop(page.view, page.path, theirs=WRITTEN_BY_OTHERS.get(page.view, "")) for page in portal.pages]
+    """Every page there is, as alice finds it, or pat where she may not. A new one joins by itself."""
+    others = WRITTEN_BY_OTHERS
+    return [Stop(page.view, page.path, who=page.who, theirs=others.get(page.view, "")) for page in portal.pages]
 
 
 def states(portal: Portal) -> list[Stop]:
     """Empty, partial, failed, refused: the same pages with less luck."""
     unlucky = [*_without_any_tenant(portal), *_with_an_unknown_parameter(portal)]
-    return [*unlucky, *_lists(), *_hygiene(portal), *_runs(portal), *_refusals(portal)]
+    return [*unlucky, *_lists(), *_hygiene(portal), *_runs(portal), *_tenants(portal), *_refusals(portal)]
 
 
 def _without_any_tenant(portal: Portal) -> list[Stop]:
     return [
-        Stop(f"{page.view}, no tenant", page.path, who="nora")
+        Stop(f"{page.view}, no tenant", page.path, who="nora", statuses=(200,) if page.who == "alice" else (403,))
         for page in portal.pages
         if not page.needs_key and page.view not in WRITTEN_BY_OTHERS
     ]
@@ -28,7 +29,7 @@ def _without_any_tenant(portal: Portal) -> list[Stop]:
 def _with_an_unknown_parameter(portal: Portal) -> list[Stop]:
     """Lists name what they do not know; pages without parameters do not mind."""
     return [
-        Stop(f"{page.view}, unknown parameter", f"{page.path}?nonsense=1", statuses=(200, 400))
+        Stop(f"{page.view}, unknown parameter", f"{page.path}?nonsense=1", who=page.who, statuses=(200, 400))
         for page in portal.pages
         if not page.needs_key and page.view not in WRITTEN_BY_OTHERS
     ]
@@ -67,6 +68,29 @@ def _hygiene(portal: Portal) -> list[Stop]:
 
 def _runs(portal: Portal) -> list[Stop]:
     return [Stop(f"sync run, {outcome}", f"/syncs/{key}/") for outcome, key in portal.estate["runs"].items()]
+
+
+def _tenants(portal: Portal) -> list[Stop]:
+    """Tenants and their people, wrongly filled in and refused."""
+    tenant, role = (portal.estate["keys"][name] for name in ("tenant", "membership"))
+    group = portal.estate["keys"]["tenant-group"]
+    here = f"/tenants/{tenant}/"
+    nothing: dict[str, str] = {"name": "Not A Name", "azure_tenant_id": "x", "client_id": "x", "secret_ref": ""}
+    return [
+        Stop("tenants, as pat", "/tenants/", who="pat"),
+        Stop("tenants, every column", "/tenants/?columns=status,azure_tenant_id,connected,outcome,state,lost"),
+        Stop("tenant, as a reader", here, who="bob"),
+        Stop("tenant, as pat", here, who="pat"),
+        Stop("preflight, as a reader", f"{here}preflight/", who="bob"),
+        Stop("people, as the auditor", f"{here}people/", who="audrey"),
+        Stop("people, nobody found", f"{here}people/?q=nobody-has-this-address"),
+        Stop("people, as a reader", f"{here}people/", who="bob", statuses=(403,)),
+        Stop("people, wrong address", f"{here}people/", statuses=(400,), body={"email": "none", "role": "reader"}),
+        Stop("person, wrong role", f"{here}people/{role}/", statuses=(400,), body={"role": "owner"}),
+        Stop("group, as pat", f"/tenants/groups/{group}/", who="pat"),
+        Stop("connect, wrong values", "/tenants/connect/", who="pat", statuses=(400,), body=nothing),
+        Stop("make a group, wrong values", "/tenants/groups/new/", who="pat", statuses=(400,), body={"name": "No No"}),
+    ]
 
 
 def _refusals(portal: Portal) -> list[Stop]:

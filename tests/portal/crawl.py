@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, urlencode
 from uuid import uuid4
 
 import orjson
@@ -23,13 +23,25 @@ from inventory.actions import TagRuleWish, add_tag_rule
 from inventory.models import Orphan, Resource, ResourceChange, ResourceGroup, TagRule, TagViolation
 from inventory.violation_store import judge_tenant
 from tenants.actions import save_view
-from tenants.models import Subscription, Tenant, User
+from tenants.models import Membership, Subscription, Tenant, TenantGroup, User
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SAFE = ("GET", "HEAD")
 # Which object a path parameter names. `pk` is named by the list it belongs to: "tenant-detail" is a tenant.
-OBJECT_OF_PARAMETER = {"run_id": "sync", "resource_id": "resource", "view_id": "view", "rule_id": "tag-rule"}
-OBJECTS = ("tenant", "subscription", "resource", "sync", "view", "orphan", "change", "tag-rule", "tag-violation")
+OBJECT_OF_PARAMETER = {
+    "run_id": "sync",
+    "resource_id": "resource",
+    "view_id": "view",
+    "rule_id": "tag-rule",
+    "tenant_id": "tenant",
+    "group_id": "tenant-group",
+    "membership_id": "membership",
+    "subscription_id": "subscription",
+}
+OBJECTS = (
+    *("tenant", "tenant-group", "subscription", "resource", "sync", "membership", "user"),
+    *("view", "orphan", "change", "tag-rule", "tag-violation"),
+)
 CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SHORTEST_MARKER = 6  # characters; shorter names occur by chance
@@ -122,6 +134,8 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
         run = SyncRun.objects.order_by("-started_at").first()
         subscription = Subscription.objects.order_by("name").first()
         resource = Resource.objects.live().order_by("name").first()
+        membership = Membership.objects.order_by("-id").first()
+        group = TenantGroup.objects.exclude(name="everybody").get()
         words = {
             tenant.name,
             str(tenant.id),
@@ -133,6 +147,8 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             *(row.display_name for row in truth.subscriptions),
             *map(str, SyncRun.objects.values_list("id", flat=True)),
             *map(str, Subscription.objects.values_list("id", flat=True)),
+            *map(str, Membership.objects.values_list("id", flat=True)),
+            *(group.name, str(group.id)),
             *map(str, Resource.objects.values_list("id", flat=True)),
             *map(str, ResourceChange.objects.values_list("id", flat=True)[:50]),
         }
@@ -156,6 +172,9 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             "resource": str(resource.id),
             "sync": str(run.id),
             "view": view_of(next(filter(None, people)), tenant),
+            "membership": str(membership.id),
+            "user": str(membership.user_id),
+            "tenant-group": str(group.id),
         }
     markers = {word.lower() for word in words if len(word) >= SHORTEST_MARKER}
     return Side(
@@ -181,13 +200,13 @@ def client_of(user: User | None, **options: Any) -> Client:
     return client
 
 
-def ask(client: Client, method: str, path: str, body: dict[str, str] | None = None, *, as_json: bool = False) -> Any:
+def ask(client: Client, method: str, path: str, body: dict[str, Any] | None = None, *, as_json: bool = False) -> Any:
     """One request; an exception in a view is the test's exception."""
     if body is None:
         return client.generic(method, path)
     if as_json:
         return client.generic(method, path, orjson.dumps(body), "application/json")
-    return client.generic(method, path, "&".join(f"{name}={value}" for name, value in body.items()), FORM)
+    return client.generic(method, path, urlencode(body, doseq=True), FORM)
 
 
 FORM = "application/x-www-form-urlencoded"

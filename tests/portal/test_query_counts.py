@@ -10,12 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.models import CoverageReceipt, Outcome, SyncRun
+from governance.keys import new_id
 from governance.tenancy import Scope, entered
 from inventory.actions import MOST_RULES
 from inventory.models import HygieneState, Orphan, Resource, ResourceChange, TagRule, TagViolation
 from inventory.shape import key_of
-from tenants.actions import save_view
-from tenants.models import SavedView, Subscription, Tenant, User
+from tenants.actions import group_tenants, save_view
+from tenants.models import Membership, SavedView, Subscription, Tenant, User
 from tests.conftest import signed_in
 
 MOST = 17  # of a list, with what stands around it (the tenants and groups of the switcher)
@@ -261,3 +262,83 @@ def test_hygiene(contoso: Tenant, bob: User, subscription: Subscription, path: s
         assert len(browser.get(path).content) < 100_000 or path.startswith("/api")
 
     assert_constant(counts, more=more)
+
+
+def add_run(tenant: Tenant, subscription: Subscription, *, seconds: int = 0) -> None:
+    """One finished run, so many seconds from now, with one incomplete receipt."""
+    at = timezone.now() + timedelta(seconds=seconds)
+    run = SyncRun.objects.create(
+        tenant=tenant,
+        kind="resources",
+        outcome=Outcome.PARTIAL,
+        started_at=at,
+        heartbeat_at=at,
+        finished_at=at,
+        host="h",
+        process="1@1",
+    )
+    CoverageReceipt.objects.create(
+        tenant=tenant, run=run, subscription=subscription, source="resource_graph", complete=False, reason="x"
+    )
+
+
+def add_people(tenant: Tenant, upto: int) -> None:
+    """So many people with a role in all."""
+    for number in range(Membership.objects.count(), upto):
+        user = User.objects.create_user(f"person{number:03}@contoso.example")
+        Membership.objects.create(tenant=tenant, user=user, role="reader")
+
+
+@pytest.mark.parametrize("path", ["/tenants/{tenant}/people/", "/api/v1/users/", "/api/v1/memberships/"])
+def test_a_list_of_people(contoso: Tenant, alice: User, path: str) -> None:
+    browser = signed_in(alice)
+    counts = {}
+    for people in (2, 10, 40):
+        with entered(Scope.of(contoso.id)):
+            add_people(contoso, people)
+        counts[people] = queries(browser, path.format(tenant=contoso.id))
+
+    assert_constant(counts)
+
+
+def add_tenants(upto: int) -> None:
+    """So many tenants in all, each with two subscriptions, a partial run, and in a group of its own."""
+    with entered(Scope.every_tenant(reason="A test makes tenants.")):
+        for number in range(Tenant.objects.count(), upto):
+            tenant = Tenant.objects.create(
+                name=f"tenant{number:03}", azure_tenant_id=new_id(), client_id=new_id(), connected_at=timezone.now()
+            )
+            group_tenants(f"group{number:03}", [tenant])
+            for name in ("x", "y"):
+                row = Subscription.objects.create(
+                    tenant=tenant, subscription_id=name, name=name, first_seen_at=timezone.now()
+                )
+            add_run(tenant, row)
+
+
+@pytest.mark.parametrize(
+    "path", ["/tenants/", "/tenants/?sort=-name", "/tenants/groups/", "/api/v1/tenants/", "/api/v1/tenant-groups/"]
+)
+def test_a_list_of_tenants_and_of_their_groups(contoso: Tenant, auditor: User, path: str) -> None:
+    browser = signed_in(auditor)
+    counts = {}
+    for tenants in (3, 10, 40):
+        add_tenants(tenants)
+        counts[tenants] = queries(browser, path)
+
+    assert_constant(counts)
+
+
+def test_one_tenant(contoso: Tenant, alice: User) -> None:
+    browser = signed_in(alice)
+    counts = {}
+    for rows in (1, 5, 40):
+        with entered(Scope.of(contoso.id)):
+            for number in range(Subscription.objects.count(), rows):
+                Subscription.objects.create(
+                    tenant=contoso, subscription_id=str(number), name="x", first_seen_at=timezone.now()
+                )
+            add_runs(contoso, Subscription.objects.first(), rows)
+        counts[rows] = queries(browser, f"/tenants/{contoso.id}/")
+
+    assert_constant(counts)

@@ -1,0 +1,137 @@
+"""What people fill in: a tenant to connect, its credentials, roles, groups."""
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from django import forms
+
+from governance.access import Role
+from tenants.models import TENANT_NAME, Membership, Tenant
+
+MOST_CHECKBOXES = 150  # with more tenants their names are typed: a form takes 200 fields (settings)
+MEANINGS = {
+    Role.READER: "sees everything of the tenant",
+    Role.OPERATOR: "also runs syncs and preflights",
+    Role.ADMIN: "also pauses the tenant and gives roles",
+}
+ROLES = [(role.word, f"{Membership.RoleWord(role.word).label}: {meaning}") for role, meaning in MEANINGS.items()]
+
+
+class NotShownAgain(forms.TextInput):
+    """A text field that comes back empty: a secret that was pasted by mistake is not printed into a page."""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """Django's, without the value."""
+        return super().get_context(name, None, attrs)
+
+
+def plain(**attributes: Any) -> dict[str, Any]:
+    """Attributes of a field that holds an id or an address: no corrections, no capitals."""
+    return {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", **attributes}
+
+
+class CredentialsForm(forms.Form):
+    """Which application reads the tenant, and where its secret is. Starts empty: what is stored is shown to nobody."""
+
+    client_id = forms.UUIDField(
+        label="Application (client) id",
+        widget=NotShownAgain(attrs=plain()),
+        help_text="The GUID of the application in Microsoft Entra ID that has the role Reader.",
+        error_messages={"invalid": "This is not a GUID like 72f988bf-86f1-41af-91ab-2d7cd011db47."},
+    )
+    secret_ref = forms.CharField(
+        label="Secret reference",
+        max_length=512,
+        widget=NotShownAgain(attrs=plain()),
+        help_text="Where the platform finds the credential: env:NAME for a client secret in the environment variable "
+        "NAME, or federated:PATH for a federated token file (no secret at all, preferred). Never the secret itself.",
+    )
+
+
+class ConnectForm(CredentialsForm):
+    """An Azure tenant to connect."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=63,
+        validators=[TENANT_NAME],
+        widget=forms.TextInput(attrs=plain()),
+        help_text="A short name for it here: lower-case letters, digits and hyphens.",
+    )
+    azure_tenant_id = forms.UUIDField(
+        label="Azure tenant id",
+        widget=forms.TextInput(attrs=plain()),
+        help_text="The directory's GUID: Microsoft Entra ID, Overview, Tenant ID.",
+        error_messages={"invalid": "This is not a GUID like 72f988bf-86f1-41af-91ab-2d7cd011db47."},
+    )
+    field_order = ["name", "azure_tenant_id", "client_id", "secret_ref"]
+
+
+class RoleForm(forms.Form):
+    """The role somebody is to have."""
+
+    role = forms.ChoiceField(label="Role", choices=ROLES)
+
+    def wanted(self) -> Role:
+        """The role asked for, of a valid form."""
+        return Role.from_word(self.cleaned_data["role"])
+
+
+class AddPersonForm(RoleForm):
+    """Somebody to be given a role."""
+
+    email = forms.EmailField(
+        label="E-mail",
+        max_length=254,
+        widget=forms.EmailInput(attrs=plain()),
+        help_text="The address the person signs in with.",
+    )
+    field_order = ["email", "role"]
+
+
+class TenantNamesField(forms.CharField):
+    """Names of tenants, one a line, cleaned to the tenants."""
+
+    def clean(self, value: Any) -> list[Tenant]:
+        """The tenants. ValidationError for a name there is not."""
+        names = {name.lower() for name in re.split(r"[\s,]+", super().clean(value) or "") if name}
+        found = [tenant for tenant in Tenant.objects.all() if tenant.name in names]
+        if len(found) < len(names):
+            missing = ", ".join(sorted(names - {tenant.name for tenant in found})[:10])
+            raise forms.ValidationError(f"There is no such tenant: {missing}.")
+        return found
+
+
+class MembersForm(forms.Form):
+    """The tenants of a group: ticked, or typed where there are many."""
+
+    def __init__(self, data: Any = None, *, members: Collection[Tenant] = ()) -> None:
+        super().__init__(data)
+        if Tenant.objects.count() > MOST_CHECKBOXES:
+            names = "\n".join(tenant.name for tenant in members)
+            self.fields["tenants"] = TenantNamesField(
+                label="Tenants",
+                initial=names,
+                widget=forms.Textarea(attrs=plain(rows=12)),
+                help_text="Their names, one a line.",
+            )
+        else:
+            self.fields["tenants"] = forms.ModelMultipleChoiceField(
+                Tenant.objects.all(),
+                label="Tenants",
+                initial=[tenant.pk for tenant in members],
+                widget=forms.CheckboxSelectMultiple,
+            )
+
+
+class GroupForm(MembersForm):
+    """A group to make."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=63,
+        validators=[TENANT_NAME],
+        widget=forms.TextInput(attrs=plain()),
+        help_text="Lower-case letters, digits and hyphens. Everybody who sees one of its tenants sees this name.",
+    )
