@@ -42,7 +42,7 @@ const MANY_CHOICES = 12;
 const prepareChoices = () => {
   for (const body of document.querySelectorAll(".choice fieldset:not([data-ready])")) {
     body.dataset.ready = "";
-    const labels = [...body.querySelectorAll(":scope > .check")];
+    const labels = [...body.querySelectorAll(".choice-list .check")];
     if (labels.length <= MANY_CHOICES) continue;
     const field = document.createElement("input");
     field.type = "search";
