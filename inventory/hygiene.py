@@ -8,10 +8,11 @@ from uuid import UUID
 
 from django.db.models import Count, Min, Q
 
-from inventory.models import HygieneState, Orphan, Resource
-from inventory.orphans import RULE_OF_KEY
+from inventory.models import HygieneState, Orphan, Resource, TagViolation
+from inventory.orphans import RULE_OF_KEY, RULE_OF_TYPE, Rule
 from tenants.models import Tenant
 
+VIOLATIONS_SHOWN = 20  # of one resource
 # The ages that orphans are counted by: from so many days on, below the next.
 AGES: tuple[tuple[int, str], ...] = (
     (0, "under 7 days"),
@@ -105,7 +106,42 @@ def orphans_of(resource: Resource) -> list[Orphan]:
     return sorted(rows, key=lambda row: (row.ended_at is not None, -row.since.timestamp()))
 
 
-def judged_at(tenant_id: UUID) -> datetime | None:
-    """When all of a tenant was first judged by the rules as they are; None when it never was. One query."""
-    state: HygieneState | None = HygieneState.objects.for_tenant(tenant_id).first()
-    return state.orphans_judged_at if state else None
+@dataclass(frozen=True, slots=True)
+class ResourceHygiene:
+    """What the rules say of one resource. `rule` is None for a type that no rule looks at.
+
+    `current` is the period that lasts: an orphan's, or one in which it could not be told. `judged_at` None: this tenant
+    was never judged. `tags_pending_since`: the tag rules changed then, and the tenant is still to be judged by them.
+    """
+
+    rule: Rule | None
+    current: Orphan | None
+    past: tuple[Orphan, ...]
+    judged_at: datetime | None
+    violations: tuple[TagViolation, ...]
+    more_violations: int
+    tags_pending_since: datetime | None
+
+    @property
+    def is_orphan(self) -> bool:
+        """True when it is one for certain."""
+        return self.current is not None and self.current.verdict == Orphan.Verdict.ORPHANED
+
+
+def hygiene_of(resource: Resource) -> ResourceHygiene:
+    """Whether anything uses this resource, and whether its tags keep the rules. Three queries."""
+    periods = orphans_of(resource)
+    state = HygieneState.objects.for_tenant(resource.tenant_id).first()
+    found = TagViolation.objects.for_tenant(resource.tenant_id).filter(resource=resource, rule__deleted_at=None)
+    violations = (
+        list(found.select_related("rule").order_by("rule__key_folded", "kind")) if not resource.deleted_at else []
+    )
+    return ResourceHygiene(
+        rule=RULE_OF_TYPE.get(resource.type),
+        current=next((period for period in periods if period.ended_at is None), None),
+        past=tuple(period for period in periods if period.ended_at),
+        judged_at=state.orphans_judged_at if state else None,
+        violations=tuple(violations[:VIOLATIONS_SHOWN]),
+        more_violations=len(violations[VIOLATIONS_SHOWN:]),
+        tags_pending_since=state.tags_pending_since if state else None,
+    )

@@ -10,9 +10,10 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from governance.filters import MomentFilter, TextFilter
+from governance.filters import MomentFilter, TextFilter, Words, WordsFilter
 from governance.ui import cells
 from governance.ui.listing import Column, Listing
+from inventory.lists import folded, link_to_resource
 from inventory.models import Orphan, ResourceChange
 from inventory.orphans import RULE_OF_KEY
 from inventory.querysets import ChangeQuerySet
@@ -31,21 +32,21 @@ class SubjectFilterSet(TenantOwnedFilterSet):
 
     of_resource = ""
 
-    subscription = TextFilter(method="in_subscription", label="Subscription")
+    subscription = WordsFilter(method="in_subscription", label="Subscription")
     resource_group = TextFilter(method="in_group", label="Resource group")
-    type = TextFilter(method="of_type", label="Type")
+    type = WordsFilter(method="of_type", label="Type")
 
-    def in_subscription(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """`subscription=`: Azure's id of the subscription."""
-        return queryset.filter(**{f"{self.of_resource}subscription__subscription_id": value.strip().lower()})
+    def in_subscription(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
+        """`subscription=`: Azure's ids of subscriptions."""
+        return folded(value).narrow(queryset, f"{self.of_resource}subscription__subscription_id")
 
     def in_group(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """`resource_group=`: the whole name in any letter case."""
         return queryset.filter(**{f"{self.of_resource}resource_group__iexact": value.strip()})
 
-    def of_type(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """`type=`: the resource type in any letter case."""
-        return queryset.filter(**{f"{self.of_resource}type": value.strip().lower()})
+    def of_type(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
+        """`type=`: resource types in any letter case."""
+        return folded(value).narrow(queryset, f"{self.of_resource}type")
 
 
 # --- orphans ---
@@ -129,6 +130,11 @@ def _verdict(row: Orphan) -> SafeString:
     return cells.state("partial" if row.verdict == "orphaned" else "never", row.get_verdict_display())
 
 
+def _name(row: Orphan) -> SafeString:
+    """A resource leads to its page; a resource group has none."""
+    return link_to_resource(row.resource_id, row.name) if row.resource_id else format_html("{}", row.name)
+
+
 ORPHANS = Listing(
     key="orphans",
     title="Orphans",
@@ -138,8 +144,9 @@ ORPHANS = Listing(
     sorts=ORPHAN_SORTS,
     default_sort="since",
     rows=orphan_rows,
+    page="inventory:orphans",
     columns=(
-        Column("name", "Name", lambda row: row.name, sort="name", style="cut"),
+        Column("name", "Name", lambda row: row.name, _name, sort="name", style="cut"),
         Column(
             "rule", "What was looked at", lambda row: f"{_rule_title(row)}: {_rule_words(row)}", _rule, style="wrap"
         ),
@@ -266,8 +273,15 @@ CHANGES = Listing(
     sorts=FEED_SORTS,
     default_sort="-at",
     rows=change_rows,
+    page="inventory:changes",
     columns=(
-        Column("resource", "Resource", lambda row: row.resource.name, style="cut"),
+        Column(
+            "resource",
+            "Resource",
+            lambda row: row.resource.name,
+            lambda row: link_to_resource(row.resource_id, row.resource.name),
+            style="cut",
+        ),
         Column("at", "Seen (UTC)", lambda row: row.at, lambda row: cells.moment(row.at), sort="at"),
         Column("kind", "Kind", lambda row: "found" if row.baseline else row.kind, _kind),
         Column("fields", "Before and after", fields_as_text, _fields, style="wrap"),

@@ -1,6 +1,7 @@
 """The list of resources: its filters, sorts and columns, once for page, API and export."""
 
 from typing import Any
+from uuid import UUID
 
 import django_filters
 from django import forms
@@ -79,15 +80,15 @@ class ResourceListFilter(TenantOwnedFilterSet):
 
     def in_subscription(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
         """`subscription=`: Azure's ids of subscriptions."""
-        return _folded(value).narrow(queryset, "subscription__subscription_id")
+        return folded(value).narrow(queryset, "subscription__subscription_id")
 
     def of_type(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
         """`type=`: resource types in any letter case."""
-        return _folded(value).narrow(queryset, "type")
+        return folded(value).narrow(queryset, "type")
 
     def in_region(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
         """`region=`: regions as Azure names or writes them ("West Europe"), in any letter case."""
-        return _folded(value, spaces=False).narrow(queryset, "location")
+        return folded(value, spaces=False).narrow(queryset, "location")
 
     def of_verdict(self, queryset: ResourceQuerySet, name: str, value: str) -> ResourceQuerySet:
         """`orphaned=`: what the rules said of it last."""
@@ -105,7 +106,7 @@ class ResourceListFilter(TenantOwnedFilterSet):
         return queryset
 
 
-def _folded(value: Words, *, spaces: bool = True) -> Words:
+def folded(value: Words, *, spaces: bool = True) -> Words:
     """The words as they are stored."""
     return Words(tuple(word.lower() if spaces else word.lower().replace(" ", "") for word in value.words), value.turned)
 
@@ -127,9 +128,13 @@ def resource_rows() -> QuerySet[Any]:
     return rows.defer("properties", "sku", "zones", "identity")
 
 
-def page_of(row: Resource) -> SafeString:
-    """The resource's name as a link to its page, which stands above the apps."""
-    return cells.link(reverse("portal:resource", args=[row.pk]), row.name)
+def link_to_resource(key: UUID, name: str) -> SafeString:
+    """A resource's name as a link to its page, which stands above the apps."""
+    return cells.link(reverse("portal:resource", args=[key]), name)
+
+
+def _name(row: Resource) -> SafeString:
+    return link_to_resource(row.pk, row.name)
 
 
 RESOURCES = Listing(
@@ -143,7 +148,7 @@ RESOURCES = Listing(
     rows=resource_rows,
     page="inventory:resources",
     columns=(
-        Column("name", "Name", lambda row: row.name, page_of, sort="name", style="cut"),
+        Column("name", "Name", lambda row: row.name, _name, sort="name", style="cut"),
         Column("type", "Type", lambda row: row.type, sort="type", style="cut soft"),
         Column("resource_group", "Resource group", lambda row: row.resource_group, sort="resource_group", style="cut"),
         Column("region", "Region", lambda row: row.location, sort="region", style="cut"),

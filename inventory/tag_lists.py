@@ -12,6 +12,7 @@ from governance.filters import TextFilter
 from governance.ui import cells
 from governance.ui.listing import Column, Listing
 from inventory.hygiene_lists import SubjectFilterSet
+from inventory.lists import link_to_resource
 from inventory.models import TagRule, TagViolation
 from inventory.querysets import fold
 from tenants.lists import TenantOwnedFilterSet, sort_filter
@@ -55,6 +56,7 @@ TAG_RULES = Listing(
     sorts=TAG_RULE_SORTS,
     default_sort="key",
     rows=tag_rule_rows,
+    page="inventory:tag-rules",
     coverage_kind="",
     columns=(
         Column("key", "Tag", lambda row: row.key, _rule_link, sort="key", style="cut"),
@@ -113,8 +115,15 @@ VIOLATIONS = Listing(
     sorts=VIOLATION_SORTS,
     default_sort="-found",
     rows=violation_rows,
+    page="inventory:tags",
     columns=(
-        Column("resource", "Resource", lambda row: row.resource.name, style="cut"),
+        Column(
+            "resource",
+            "Resource",
+            lambda row: row.resource.name,
+            lambda row: link_to_resource(row.resource_id, row.resource.name),
+            style="cut",
+        ),
         Column("key", "Tag", lambda row: row.rule.key, style="cut"),
         Column("kind", "What is wrong", lambda row: row.get_kind_display()),
         Column("found", "Found", lambda row: f"{row.key}={row.value}" if row.key else "", _found, style="wrap"),

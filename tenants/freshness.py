@@ -19,6 +19,7 @@ from governance.schedules import schedule_for
 from tenants.lists import tenants_asked_for
 from tenants.models import Subscription, Tenant
 
+SOURCES_OF_ROWS = ("resource_graph", "arm")  # a run has receipts of other sources too
 NAMED_GAPS = 20  # gaps listed by name in one answer; the others are counted
 
 
@@ -132,9 +133,9 @@ def coverage_of_subscription(subscription: Subscription, kind: str, *, now: date
     if run is None:
         return SubscriptionFreshness(State.NEVER, None, (), None)
     receipts = CoverageReceipt.objects.for_tenant(subscription.tenant_id).filter(run=run, subscription=subscription)
-    rows = tuple(receipts.order_by("source"))
-    dates = [row.last_complete_at for row in rows if row.last_complete_at]
-    return SubscriptionFreshness(_state_of_receipts(run, rows, now), run, rows, max(dates, default=None))
+    rows = tuple(receipts.filter(source__in=SOURCES_OF_ROWS).order_by("source"))
+    whole = next((row.last_complete_at for row in rows if row.source == "resource_graph"), None)
+    return SubscriptionFreshness(_state_of_receipts(run, rows, now), run, rows, whole)
 
 
 def _state_of_receipts(run: SyncRun, receipts: Sequence[CoverageReceipt], now: datetime) -> State:

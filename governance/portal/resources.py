@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from governance.access import get_visible_or_404
 from governance.pages import page_number, signed_in
 from governance.ui.document import Budget, Text, Tree, text_of, tree
+from inventory.hygiene import hygiene_of
 from inventory.models import Resource, ResourceChange
 from inventory.relations import Relations, relations_of
 from inventory.timeline import Entry, entries
@@ -72,6 +73,7 @@ def resource(request: HttpRequest, resource_id: str) -> HttpResponse:
         "timeline": _timeline(page),
         "relations": relations,
         "manager": _manager(row, relations),
+        "hygiene": hygiene_of(row),
         "freshness": coverage_of_subscription(row.subscription, "resources", now=timezone.now()),
     }
     return render(request, "portal/resource.html", context)

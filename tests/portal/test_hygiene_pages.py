@@ -10,7 +10,7 @@ from django.utils import timezone
 from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.server import Simulator
 from governance.tenancy import Scope, entered
-from inventory.hygiene import AGES, judged_at, orphan_summary, orphans_of
+from inventory.hygiene import AGES, hygiene_of, orphan_summary, orphans_of
 from inventory.models import HygieneState, Orphan, Resource, ResourceChange, TagRule
 from inventory.tasks import judge_tags
 from tenants.models import Tenant, User
@@ -98,7 +98,7 @@ def test_the_summary_adds_up(azure: Simulator, contoso: Tenant) -> None:
         nobody = orphan_summary([], now=now)
         first = Orphan.objects.orphaned().exclude(resource=None).select_related("resource").first()
         periods = orphans_of(first.resource)
-        assert judged_at(contoso.id) is not None
+        assert hygiene_of(first.resource).judged_at is not None
 
     count = len(orphans_true(azure, contoso))
     assert summary.orphaned == count == sum(rule.orphaned for rule in summary.rules)

@@ -15,11 +15,13 @@ from governance.azure.simulator.server import Simulator
 from governance.portal.resources import CHANGES_SHOWN
 from governance.tenancy import Scope, entered
 from inventory.actions import off_board_subscription
-from inventory.models import Resource, ResourceChange
+from inventory.models import HygieneState, Orphan, Resource, ResourceChange, TagRule, TagViolation
+from inventory.orphans import RULE_OF_TYPE
 from inventory.relations import MOST_NAMED, ids_in, lineage, relations_of
 from inventory.shape import key_of
 from tenants.models import Subscription, Tenant, User
 from tests.conftest import signed_in, sync
+from tests.inventory.orphan_truth import orphans_true
 from tests.portal.test_resources_page import text
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -268,6 +270,80 @@ def test_a_part_leads_to_the_resource_it_belongs_to(synced: Tenant, bob: User) -
 def test_lineage(azure_id: str, found: list[str]) -> None:
     assert lineage(azure_id) == found
     assert len(lineage(azure_id + "/providers/n/t/a" + "/u/b" * 500)) <= 4
+
+
+# --- hygiene ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_resource_says_whether_it_is_an_orphan(azure: Simulator, synced: Tenant, bob: User) -> None:
+    orphans, told = orphans_true(azure, synced), 0
+    for row in rows_of(synced):
+        page = page_of(bob, row)
+        rule = RULE_OF_TYPE.get(row.type)
+        is_orphan = row.azure_id.lower() in orphans
+        assert ('<span class="state partial">Orphan</span>' in page) == is_orphan, row.name
+        if rule is None:
+            assert "Is it used?" not in page
+            continue
+        said = words(section(page, "use"))
+        assert rule.words in said
+        assert ("Orphan at least since" in said) == is_orphan
+        assert ("In use , as far as the rule for its type can see." in said) != is_orphan
+        told += is_orphan
+    assert told > 5
+
+
+def test_an_orphan_that_was_put_to_use_says_until_when(synced: Tenant, bob: User) -> None:
+    row = rows_of(synced, type="microsoft.compute/disks")[0]
+    with entered(Scope.of(synced.id)):
+        Orphan.objects.filter(resource=row).delete()
+        Orphan.objects.create(
+            tenant=synced,
+            resource=row,
+            subscription=row.subscription,
+            name=row.name,
+            type=row.type,
+            rule="disk-unattached",
+            verdict="orphaned",
+            since=timezone.now() - timedelta(days=9),
+            since_basis="seen",
+            ended_at=timezone.now(),
+            ending="in_use",
+        )
+
+    said = words(section(page_of(bob, row), "use"))
+
+    assert "In use , as far as" in said
+    assert re.search(r"Before: 1 time Orphaned [\d: -]+UTC to [\d: -]+UTC : In use", said), said
+
+
+def test_what_was_never_judged_is_not_called_in_use(synced: Tenant, bob: User) -> None:
+    with entered(Scope.of(synced.id)):
+        Orphan.objects.all().delete()
+        HygieneState.objects.all().delete()
+
+    said = words(section(page_of(bob, rows_of(synced, type="microsoft.compute/disks")[0]), "use"))
+
+    assert said.startswith("Is it used? Not judged yet")
+
+
+def test_broken_tag_rules_are_named_beside_the_tags(synced: Tenant, alice: User, bob: User) -> None:
+    row = make(synced, "untagged", tags={"team": EVIL})
+    with entered(Scope.of(synced.id)):
+        for key, kind, found in (("owner", "missing", ""), ("team", "value", "team")):
+            rule = TagRule.objects.create(
+                tenant=synced, key=key, key_folded=key, created_at=timezone.now(), changed_at=timezone.now()
+            )
+            TagViolation.objects.create(
+                tenant=synced, rule=rule, resource=row, kind=kind, key=found, value=EVIL[:20], found_at=timezone.now()
+            )
+
+    page = page_of(bob, row)
+
+    said = words(section(page, "tags"))
+    assert "It breaks 2 of its tenant's tag rules owner : tag is missing" in said
+    assert f"team : value not allowed, found team: {EVIL[:20]}" in said
+    assert "<script>alert" not in page
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------

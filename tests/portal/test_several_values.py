@@ -184,3 +184,22 @@ def test_words_are_read_once_whatever_their_writing() -> None:
     assert words_in([" a ,b", "!c", "a"]).turned
     assert not words_in(["a!"]).turned
     assert words_in([]).words == words_in(["", ",", "!"]).words == ()
+
+
+@pytest.mark.parametrize("path", ["/orphans/?verdict=any", "/changes/?baseline=any", "/tags/?"])
+def test_the_lists_about_resources_take_several_too(synced: Tenant, bob: User, path: str) -> None:
+    page = text(signed_in(bob).get(f"{path}&type=microsoft.compute/disks,microsoft.compute/snapshots&subscription=!x"))
+
+    assert '<span class="choice-words">2 chosen</span>' in page
+    shown = set(re.findall(r'data-label="Type" title="([^"]*)"', page))
+    assert shown <= {"microsoft.compute/disks", "microsoft.compute/snapshots"}
+    assert shown or not path.startswith("/changes/")
+
+
+def test_orphaned_and_changed_since_stand_in_the_form(azure: Simulator, synced: Tenant, bob: User) -> None:
+    page = text(signed_in(bob).get("/resources/?orphaned=yes&changed_since=2000-01-01"))
+
+    assert '<option value="yes" selected>Orphaned</option>' in page
+    assert re.search(r'name="changed_since" value="2000-01-01"', page)
+    assert on_the_page(bob, "orphaned=yes")
+    assert "Remove the filter Orphaned: Orphaned" in page
