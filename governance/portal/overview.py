@@ -17,6 +17,7 @@ from governance.pages import signed_in
 from governance.schedules import SYNCS
 from governance.ui import charts
 from inventory import summaries
+from inventory.hygiene import orphan_summary
 from tenants.freshness import Coverage, State, TenantFreshness, coverage
 from tenants.lists import TenantOwnedFilterSet, tenants_asked_for
 from tenants.models import Subscription, Tenant
@@ -71,6 +72,8 @@ def _answers(tenants: frozenset[UUID] | None, carried: dict[str, str], now: date
         "charts": _charts(estate, resources, carried),
         "changes_chart": _changes_chart(activity),
         "week": {kind: activity.total(kind, WEEK) for kind in summaries.KINDS},
+        "orphans": (found := orphan_summary(tenants, now=now)),
+        "orphans_by_age": charts.bars("Orphans by age", found.ages, unit="orphans", in_order=True),
         "latest": summaries.latest_changes(tenants, CHANGES_SHOWN),
         "troubles": [*_failing(coverages), *_losses(lost)],
         "tenants": _with_counts(resources.tenants, estate)[:TENANTS_SHOWN],

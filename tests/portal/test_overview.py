@@ -141,6 +141,25 @@ def test_nothing_wrong_is_said_only_when_everything_was_received(
     assert "Every sync received what it expected" not in page
 
 
+def test_the_orphans_are_those_of_the_simulated_azure(azure: Simulator, both: list[Tenant], bob: User) -> None:
+    page = overview(bob)
+
+    orphans = [row for row in azure.truth("contoso").resources if row.orphan_reason]
+    found = re.search(r'href="/orphans/">(\d+) orphans</a>', page)
+    assert found
+    assert int(found[1]) >= len(orphans) > 0  # empty resource groups are counted too
+    assert sum(chart(page, "Orphans by age").values()) == int(found[1])
+    listed = text(signed_in(bob).get("/orphans/"))
+    assert f"<strong>{found[1]}</strong> orphans now" in listed
+
+
+def test_before_any_judgement_no_number_is_shown(bob: User) -> None:
+    page = overview(bob)
+
+    assert "1 of 1 tenant is not judged yet" in page
+    assert " orphans</a>" not in page
+
+
 def test_a_failed_a_stale_and_an_unread_tenant_are_told_apart(
     both: list[Tenant], auditor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,23 +70,28 @@ def add_resources(tenant: Tenant, subscription: Subscription, upto: int) -> None
     )
 
 
+def add_run(tenant: Tenant, subscription: Subscription, *, seconds: int = 0) -> None:
+    """One finished run, so many seconds from now, with one incomplete receipt."""
+    at = timezone.now() + timedelta(seconds=seconds)
+    run = SyncRun.objects.create(
+        tenant=tenant,
+        kind="resources",
+        outcome=Outcome.PARTIAL,
+        started_at=at,
+        heartbeat_at=at,
+        finished_at=at,
+        host="h",
+        process="1@1",
+    )
+    CoverageReceipt.objects.create(
+        tenant=tenant, run=run, subscription=subscription, source="resource_graph", complete=False, reason="x"
+    )
+
+
 def add_runs(tenant: Tenant, subscription: Subscription, upto: int) -> None:
     """So many finished runs in all, each with one incomplete receipt."""
     for number in range(SyncRun.objects.count(), upto):
-        at = timezone.now() + timedelta(seconds=number)
-        run = SyncRun.objects.create(
-            tenant=tenant,
-            kind="resources",
-            outcome=Outcome.PARTIAL,
-            started_at=at,
-            heartbeat_at=at,
-            finished_at=at,
-            host="h",
-            process="1@1",
-        )
-        CoverageReceipt.objects.create(
-            tenant=tenant, run=run, subscription=subscription, source="resource_graph", complete=False, reason="x"
-        )
+        add_run(tenant, subscription, seconds=number)
 
 
 @pytest.fixture
@@ -262,24 +267,6 @@ def test_hygiene(contoso: Tenant, bob: User, subscription: Subscription, path: s
         assert len(browser.get(path).content) < 100_000 or path.startswith("/api")
 
     assert_constant(counts, more=more)
-
-
-def add_run(tenant: Tenant, subscription: Subscription, *, seconds: int = 0) -> None:
-    """One finished run, so many seconds from now, with one incomplete receipt."""
-    at = timezone.now() + timedelta(seconds=seconds)
-    run = SyncRun.objects.create(
-        tenant=tenant,
-        kind="resources",
-        outcome=Outcome.PARTIAL,
-        started_at=at,
-        heartbeat_at=at,
-        finished_at=at,
-        host="h",
-        process="1@1",
-    )
-    CoverageReceipt.objects.create(
-        tenant=tenant, run=run, subscription=subscription, source="resource_graph", complete=False, reason="x"
-    )
 
 
 def add_people(tenant: Tenant, upto: int) -> None:
