@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from governance.portal import health
 from governance.portal.api import SyncView
+from governance.portal.files_api import ContentView, ExportView
 from inventory.api import ChangeView, ResourceView
 from tenants.api import MeView, SubscriptionView, TenantView
 
@@ -15,6 +16,7 @@ api.register("tenants", TenantView, basename="tenant")
 api.register("subscriptions", SubscriptionView, basename="subscription")
 api.register("resources", ResourceView, basename="resource")
 api.register("syncs", SyncView, basename="sync")
+api.register("exports", ExportView, basename="export")
 
 urlpatterns = [
     path(
@@ -27,6 +29,7 @@ urlpatterns = [
     path("", include("governance.portal.urls")),
     path("api/<str:version>/", include(api.urls)),
     path("api/<str:version>/resources/<str:resource_id>/changes/", ChangeView.as_view({"get": "list"}), name="changes"),
+    path("api/<str:version>/exports/<str:file_id>/content/", ContentView.as_view(), name="export-content"),
     path("api/<str:version>/me/", MeView.as_view(), name="me"),
     path("api/schema/", SpectacularAPIView.as_view(api_version="v1"), name="schema"),
     path(

@@ -18,6 +18,7 @@ PLACES = (
     ("Overview", "portal:overview"),
     ("Resources", "inventory:resources"),
     ("Syncs", "portal:syncs"),
+    ("Files", "portal:files"),
 )
 TENANTS_NAMED = 12  # more are found by their name
 

@@ -28,14 +28,16 @@ def test_a_resource_is_unique_by_tenant_and_hash(compiled: str) -> None:
     assert "[one_resource_per_azure_id] UNIQUE ([tenant_id], [azure_id_hash])" in compiled
 
 
-def test_every_index_but_one_starts_with_the_tenant(compiled: str) -> None:
+def test_every_index_but_two_starts_with_the_tenant(compiled: str) -> None:
     ours = ("sync_runs", "coverage_receipts", "set_aside_rows", "subscriptions", "resources", "resource_tags")
     indexes = [line for line in compiled.splitlines() if line.startswith("CREATE") and "INDEX" in line]
-    checked = [line for line in indexes if any(f"ON [{table}]" in line for table in (*ours, "resource_changes"))]
+    more = ("resource_changes", "report_file_tenants")
+    checked = [line for line in indexes if any(f"ON [{table}]" in line for table in (*ours, *more))]
 
     assert len(checked) >= 9
     others = [line for line in checked if "([tenant_id]" not in line]
-    assert [line.split()[2] for line in others] == ["[resources_in_order]"]  # docs/adr/0006
+    # docs/adr/0006 and docs/adr/0011
+    assert sorted(line.split()[2] for line in others) == ["[report_file_tenants_of_file]", "[resources_in_order]"]
 
 
 def test_an_upsert_updates_and_then_inserts_what_is_missing_under_a_range_lock() -> None:

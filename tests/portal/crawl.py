@@ -15,7 +15,7 @@ import orjson
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from audit.models import SyncRun
+from audit.models import ReportFile, SyncRun
 from governance.azure.simulator.server import Simulator
 from governance.tenancy import Scope, entered
 from inventory.models import Resource, ResourceChange
@@ -24,7 +24,7 @@ from tenants.models import Subscription, Tenant, User
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SAFE = ("GET", "HEAD")
 # Which object a path parameter names. `pk` is named by the list it belongs to: "tenant-detail" is a tenant.
-OBJECT_OF_PARAMETER = {"run_id": "sync", "resource_id": "resource"}
+OBJECT_OF_PARAMETER = {"run_id": "sync", "resource_id": "resource", "file_id": "export"}
 CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SHORTEST_MARKER = 6  # characters; shorter names occur by chance
@@ -90,18 +90,21 @@ class Side:
     secrets: frozenset[str]  # words that nobody may ever see
 
 
+KINDS = ("tenant", "subscription", "resource", "sync", "export")
+
+
 def missing() -> dict[str, str]:
     """Keys of objects that do not exist anywhere."""
-    return dict.fromkeys(("tenant", "subscription", "resource", "sync"), str(uuid4()))
+    return dict.fromkeys(KINDS, str(uuid4()))
 
 
 def malformed() -> dict[str, str]:
     """Keys that are none."""
-    return dict.fromkeys(("tenant", "subscription", "resource", "sync"), "no-key-'at'-all")
+    return dict.fromkeys(KINDS, "no-key-'at'-all")
 
 
-def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | None]) -> Side:
-    """What is to be known of a synced tenant."""
+def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | None], *, export: str) -> Side:
+    """What is to be known of a synced tenant. `export` is the file that its first person asked for."""
     there = azure.tenant(tenant.name)
     truth = azure.truth(tenant.name)
     foreign = orjson.dumps(azure.truth(other.name)).decode().lower()
@@ -122,12 +125,14 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             *map(str, Subscription.objects.values_list("id", flat=True)),
             *map(str, Resource.objects.values_list("id", flat=True)),
             *map(str, ResourceChange.objects.values_list("id", flat=True)[:50]),
+            *map(str, ReportFile.objects.values_list("id", flat=True)),
         }
         keys = {
             "tenant": str(tenant.id),
             "subscription": str(subscription.id),
             "resource": str(resource.id),
             "sync": str(run.id),
+            "export": export,
         }
     markers = {word.lower() for word in words if len(word) >= SHORTEST_MARKER}
     return Side(
@@ -147,12 +152,22 @@ def client_of(user: User | None, **options: Any) -> Client:
 
 
 def ask(client: Client, method: str, path: str, body: dict[str, str] | None = None, *, as_json: bool = False) -> Any:
-    """One request; an exception in a view is the test's exception."""
+    """One request, its answer read to the end; an exception in a view is the test's exception."""
     if body is None:
-        return client.generic(method, path)
-    if as_json:
-        return client.generic(method, path, orjson.dumps(body), "application/json")
-    return client.generic(method, path, "&".join(f"{name}={value}" for name, value in body.items()), FORM)
+        response: Any = client.generic(method, path)
+    elif as_json:
+        response = client.generic(method, path, orjson.dumps(body), "application/json")
+    else:
+        form = "&".join(f"{name}={value}" for name, value in body.items())
+        response = client.generic(method, path, form, FORM)
+    if response.streaming:
+        response.streaming_content = [b"".join(response.streaming_content)]
+    return response
+
+
+def body_of(response: Any) -> bytes:
+    """The bytes of an answer, streamed or not."""
+    return b"".join(list(response)) if response.streaming else bytes(response.content)
 
 
 FORM = "application/x-www-form-urlencoded"
@@ -161,7 +176,7 @@ FORM = "application/x-www-form-urlencoded"
 def said(response: Any) -> str:
     """All that an answer says, headers and cookies of the session aside included, in lower case."""
     headers = "\n".join(f"{name}: {value}" for name, value in response.items())
-    return unquote_plus(headers).lower() + "\n" + bytes(response.content).decode("utf-8", "replace").lower()
+    return unquote_plus(headers).lower() + "\n" + body_of(response).decode("utf-8", "replace").lower()
 
 
 def leaks(response: Any, words: frozenset[str], *, asked: str = "") -> list[str]:
@@ -175,7 +190,7 @@ def leaks(response: Any, words: frozenset[str], *, asked: str = "") -> list[str]
 
 def comparable(response: Any, *own: str) -> tuple[int, dict[str, str], bytes]:
     """An answer without what is particular to one request: the CSRF token, and the words of the question."""
-    body = CSRF.sub(b"", bytes(response.content))
+    body = CSRF.sub(b"", body_of(response))
     headers = {name: str(value) for name, value in response.items() if name != "Content-Length"}
     for word in own:
         body = body.replace(word.encode(), b"<asked>")

@@ -1,7 +1,7 @@
 """Every address, every person, every method: strangers learn nothing, readers change nothing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.cookies import Morsel
 from typing import Any
 from urllib.parse import urlencode
@@ -15,11 +15,12 @@ from django.test import Client
 from django.urls import get_resolver
 from redis import Redis
 
-from audit.models import SyncRun
+from audit.models import ReportFile, ReportFileTenant, SyncRun
 from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.server import Simulator
 from governance.drf import KeysetPagination
 from governance.filters import StrictFilterSet
+from governance.portal.tasks import make_file
 from governance.tenancy import Scope, entered
 from inventory.models import Resource
 from tenants.actions import group_tenants
@@ -42,7 +43,17 @@ from tests.portal.crawl import (
 
 # Open to everybody, signed in or not. Everything else is for people.
 PUBLIC = {"sign-in", "sign-out", "healthz", "healthz-data", "schema", "api-docs"}
-WATCHED: tuple[type[Model], ...] = (Tenant, TenantGroup, TenantGroupMember, Subscription, Resource, Membership, SyncRun)
+WATCHED: tuple[type[Model], ...] = (
+    Tenant,
+    TenantGroup,
+    TenantGroupMember,
+    Subscription,
+    Resource,
+    Membership,
+    SyncRun,
+    ReportFile,
+    ReportFileTenant,
+)
 SIGN_IN = "/sign-in/"
 SESSION = "sessionid"
 SignedOut: Morsel[str] = Morsel()
@@ -56,6 +67,7 @@ class World:
     fabrikam: Side
     people: dict[str, User | None]
     broker: Any
+    auditors_export: str
     browsers: dict[str, Client] = field(default_factory=dict)
 
     def browser(self, who: str) -> Client:
@@ -67,6 +79,8 @@ class World:
 
     def own(self, who: str) -> Side:
         """The tenant that the crawl takes for this person's own."""
+        if who == "auditor":  # a file belongs to a person
+            return replace(self.contoso, keys={**self.contoso.keys, "export": self.auditors_export})
         return self.fabrikam if who == "charlie" else self.contoso
 
     def foreign(self, who: str) -> Side:
@@ -110,13 +124,16 @@ def world(
         with entered(Scope.of(tenant.id)):
             SyncRun.objects.update(requested_by=people[asker])
     group_tenants("everybody", [contoso, fabrikam])
+    files = {who: exported(people[who]) for who in ("alice", "charlie", "auditor")}
     broker = Redis.from_url(settings.CELERY_BROKER_URL)
     broker.flushdb()
+    of_contoso = [people["alice"], people["olga"], people["bob"]]
     yield World(
-        contoso=side(azure, contoso, fabrikam, [people["alice"], people["olga"], people["bob"]]),
-        fabrikam=side(azure, fabrikam, contoso, [people["charlie"]]),
+        contoso=side(azure, contoso, fabrikam, of_contoso, export=files["alice"]),
+        fabrikam=side(azure, fabrikam, contoso, [people["charlie"]], export=files["charlie"]),
         people=people,
         broker=broker,
+        auditors_export=files["auditor"],
     )
     broker.flushdb()
     broker.close()
@@ -125,15 +142,37 @@ def world(
 PEOPLE = ("alice", "olga", "bob", "charlie", "auditor", "nobody")
 
 
+def exported(person: User | None) -> str:
+    """The id of an export that this person asked for and a worker made."""
+    asked = ask(client_of(person), "POST", "/api/v1/exports/", {"list": "resources", "format": "csv"}, as_json=True)
+    make_file(asked.json()["id"])
+    return str(asked.json()["id"])
+
+
 def stored() -> dict[str, list[dict[str, Any]]]:
     """Every value of the tables that readers must not change."""
     with entered(Scope.every_tenant(reason="A test looks at everything.")):
         return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in WATCHED}
 
 
+def without_own_files(rows: dict[str, list[dict[str, Any]]], person: User | None) -> dict[str, list[dict[str, Any]]]:
+    """What is stored but for this person's own files: reading out is reading, and leaves a row of one's own."""
+    own = {row["id"] for row in rows["ReportFile"] if person and row["owner_id"] == person.pk}
+    files = [row for row in rows["ReportFile"] if row["id"] not in own]
+    held = [row for row in rows["ReportFileTenant"] if row["file_id"] not in own]
+    return {**rows, "ReportFile": files, "ReportFileTenant": held}
+
+
+def own_files(person: User | None) -> set[str]:
+    """The ids of the files a person asked for."""
+    every = ReportFile.objects.across_tenants(reason="A test looks at everything.")
+    return {str(key) for key in every.filter(owner=person).values_list("id", flat=True)} if person else set()
+
+
 def body_for(tenant_id: str) -> dict[str, str]:
-    """What a form or a program sends to start a sync: the only write there is, sent to every address."""
-    return {"tenant": tenant_id, "kind": "resources", "status": "paused", "role": "admin", "name": "renamed"}
+    """What a form or a program sends to start a sync or an export, in one body that is sent to every address."""
+    sync = {"tenant": tenant_id, "kind": "resources", "status": "paused", "role": "admin", "name": "renamed"}
+    return {**sync, "list": "resources", "format": "csv", "query": f"tenant={tenant_id}"}
 
 
 def visit(world: World, who: str, method: str, address: Address, keys: dict[str, str], tenant_id: str) -> Any:
@@ -313,6 +352,8 @@ def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], l
             "sort": ["name", "-name"],
             "page": ["1", "2"],
             "page_size": ["1000"],
+            "status": ["done"],
+            "format": ["csv"],
             "cursor": [cursor_of(world, "alice" if one is world.contoso else "charlie")],
         }
 
@@ -392,6 +433,7 @@ def test_error_pages_hold_nothing_of_a_foreign_tenant(world: World, who: str) ->
         ask(strict, "GET", "/resources/?page=none"),
         ask(strict, "POST", "/syncs/run/", body_for(tenant_id)),
         ask(strict, "POST", "/api/v1/syncs/", body_for(tenant_id), as_json=True),
+        ask(strict, "POST", "/exports/", body_for(tenant_id)),
     ]
 
     for response in answers:
@@ -405,15 +447,16 @@ def test_error_pages_hold_nothing_of_a_foreign_tenant(world: World, who: str) ->
 @pytest.mark.parametrize("who", ["bob", "auditor", "charlie", "nobody"])
 def test_who_may_not_write_changes_nothing_anywhere(world: World, who: str) -> None:
     contoso = world.contoso.keys
-    before = stored()
+    person = world.people[who]
+    before = without_own_files(stored(), person)
 
     for address in addresses():
         for keys in [contoso, missing()] if address.needs_key else [contoso]:
             for method in METHODS:
                 visit(world, who, method, address, keys, contoso["tenant"])
 
-    assert stored() == before
-    assert world.queue() == []
+    assert without_own_files(stored(), person) == before
+    assert {file_id for (file_id,) in world.queue()} <= own_files(person)
 
 
 @pytest.mark.parametrize("path", ["/syncs/run/", "/api/v1/syncs/"])

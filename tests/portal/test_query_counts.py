@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from audit.models import CoverageReceipt, Outcome, SyncRun
+from audit.models import CoverageReceipt, Outcome, ReportFile, ReportFileTenant, SyncRun
 from governance.tenancy import Scope, entered
 from inventory.models import Resource
 from tenants.models import Subscription, Tenant, User
@@ -152,3 +152,50 @@ def test_one_run(contoso: Tenant, bob: User, subscription: Subscription, path: s
         counts[receipts] = queries(browser, path.format(run=run.id))
 
     assert_constant(counts)
+
+
+def add_files(tenant: Tenant, owner: User, upto: int) -> None:
+    """So many files of this person in all, each of one tenant."""
+    now = timezone.now()
+    for number in range(ReportFile.objects.count(), upto):
+        row = ReportFile.objects.create(
+            owner=owner,
+            kind="export",
+            format="csv",
+            subject="resources",
+            title=f"{number}",
+            created_at=now,
+            heartbeat_at=now,
+        )
+        ReportFileTenant.objects.create(tenant=tenant, file=row)
+
+
+@pytest.mark.parametrize("path", ["/files/", "/api/v1/exports/"])
+def test_a_list_of_files(contoso: Tenant, bob: User, path: str) -> None:
+    browser = signed_in(bob)
+    counts = {}
+    for rows in (1, 5, 30):
+        with entered(Scope.of(contoso.id)):
+            add_files(contoso, bob, rows)
+        counts[rows] = queries(browser, path)
+
+    assert_constant(counts)
+
+
+def test_an_export_asks_as_often_for_few_rows_as_for_many(
+    contoso: Tenant, bob: User, subscription: Subscription
+) -> None:
+    browser, counts = signed_in(bob), set()
+    for rows in (2, 20, 1000):
+        with entered(Scope.of(contoso.id)):
+            add_runs(contoso, subscription, 1)
+            add_resources(contoso, subscription, rows)
+        cache.clear()
+        with CaptureQueriesContext(connection) as asked:
+            answer = browser.post("/exports/", {"list": "resources", "format": "xlsx", "query": ""})
+        assert answer.status_code == 200
+        list(answer)
+        counts.add(len(asked))
+
+    assert len(counts) == 1, counts
+    assert counts.pop() <= MOST + SESSION + 4  # once more for the sheet About: the tenants, and whether they changed
