@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core import checks
 from django.db import connection
 
+from governance import pdf
 from governance.storage import insecure_endpoint
 
 MICROSOFT_HOSTS = (
@@ -27,7 +28,7 @@ ENDPOINTS = ("AZURE_AUTHORITY_HOST", "AZURE_ARM_ENDPOINT", "AZURE_GRAPH_ENDPOINT
 
 def register_all() -> None:
     """Make the checks part of `manage.py check` and of every start."""
-    for check in (environment, azure_endpoints, redis, database, containers):
+    for check in (environment, azure_endpoints, redis, database, containers, pdf_libraries):
         checks.register(check, checks.Tags.compatibility)
 
 
@@ -102,3 +103,12 @@ def containers(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.
         hint = "Set STORAGE_FOLDER to a folder that no server hands out."
         found.append(checks.Error("STORAGE_FOLDER lies in a served folder.", hint=hint, id="governance.E043"))
     return found
+
+
+def pdf_libraries(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """A worker needs the system's libraries for PDF; where they are missing every report fails, and says so."""
+    missing = pdf.missing_packages()
+    if not missing:
+        return []
+    hint = f"On Debian: apt-get install {' '.join(missing)} fonts-dejavu-core. Only workers need them."
+    return [checks.Warning("The libraries that make PDF reports are missing here.", hint=hint, id="governance.W051")]

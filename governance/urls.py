@@ -7,7 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from governance.portal import health
 from governance.portal.api import SyncView
-from governance.portal.files_api import ContentView, ExportView
+from governance.portal.files_api import ContentView, ExportView, ReportView
 from inventory.api import ChangeView, ResourceView
 from tenants.api import MeView, SubscriptionView, TenantView
 
@@ -17,6 +17,7 @@ api.register("subscriptions", SubscriptionView, basename="subscription")
 api.register("resources", ResourceView, basename="resource")
 api.register("syncs", SyncView, basename="sync")
 api.register("exports", ExportView, basename="export")
+api.register("reports", ReportView, basename="report")
 
 urlpatterns = [
     path(
@@ -29,7 +30,10 @@ urlpatterns = [
     path("", include("governance.portal.urls")),
     path("api/<str:version>/", include(api.urls)),
     path("api/<str:version>/resources/<str:resource_id>/changes/", ChangeView.as_view({"get": "list"}), name="changes"),
-    path("api/<str:version>/exports/<str:file_id>/content/", ContentView.as_view(), name="export-content"),
+    path("api/<str:version>/exports/<str:file_id>/content/", ContentView.as_view(kind="export"), name="export-content"),
+    path(
+        "api/<str:version>/reports/<str:report_id>/content/", ContentView.as_view(kind="report"), name="report-content"
+    ),
     path("api/<str:version>/me/", MeView.as_view(), name="me"),
     path("api/schema/", SpectacularAPIView.as_view(api_version="v1"), name="schema"),
     path(

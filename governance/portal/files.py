@@ -1,13 +1,14 @@
 """Exports and reports: asking for one, the list of them with its progress, and handing them out."""
 
+from collections.abc import Iterable
 from tempfile import TemporaryFile
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -19,9 +20,11 @@ from audit.models import ReportFile
 from governance import storage
 from governance.access import get_visible_or_404
 from governance.pages import page_number, signed_in
+from governance.portal import reports
 from governance.portal.exporting import STREAMED_ROWS, Question, RefusedError, question, write
 from governance.portal.file_lists import FileListFilter
 from governance.schedules import KEPT_DAYS
+from tenants.models import Tenant, TenantGroup
 
 PAGE_ROWS = 50
 CONTENT_TYPES = {
@@ -54,6 +57,8 @@ def files(request: HttpRequest) -> HttpResponse:
         "is_waiting": any(row.is_waiting for row in page),
         "is_filtered": any(value for name, value in request.GET.items() if name != "page"),
         "kept_days": KEPT_DAYS,
+        "tenant_names": list(Tenant.objects.values_list("name", flat=True)),
+        "group_names": list(TenantGroup.objects.values_list("name", flat=True)),
     }
     return render(request, "portal/files.html", context, status=200 if valid else 400)
 
@@ -70,6 +75,19 @@ def export(request: HttpRequest) -> HttpResponseBase:
         if expected <= STREAMED_ROWS:
             return _made_at_once(request, asked)
         row = queue_export(request, asked, query=query, expected=expected)
+    except RefusedError as error:
+        return render(request, "portal/export_refused.html", {"problems": error.problems}, status=400)
+    _announce(request, row)
+    return HttpResponseRedirect(reverse("portal:files"), status=303)
+
+
+@require_POST
+@signed_in
+def report(request: HttpRequest) -> HttpResponse:
+    """Ask for the inventory report of one tenant, a group, or all that the person may see."""
+    chosen = {name: request.POST[name] for name in ("tenant", "group") if request.POST.get(name)}
+    try:
+        row = queue_report(request, urlencode(chosen))
     except RefusedError as error:
         return render(request, "portal/export_refused.html", {"problems": error.problems}, status=400)
     _announce(request, row)
@@ -94,21 +112,40 @@ def files_of(request: HttpRequest) -> Any:
 
 def queue_export(request: HttpRequest, asked: Question, *, query: str, expected: int) -> ReportFile:
     """Write down that a worker shall make this export. Raises RefusedError when too many are waiting."""
+    return _queue(
+        request,
+        tenants=asked.tenants(),
+        expected=expected,
+        kind=ReportFile.Kind.EXPORT,
+        format=asked.format,
+        subject=asked.listing.key,
+        title=asked.listing.title,
+        query=query,
+        columns=[column.key for column in asked.columns],
+        selection=[str(key) for key in asked.selection],
+    )
+
+
+def queue_report(request: HttpRequest, query: str) -> ReportFile:
+    """Write down that a worker shall make this report. Raises RefusedError."""
+    asked = reports.asked_for(QueryDict(query))
+    return _queue(
+        request,
+        tenants=reports.tenants_of(asked),
+        expected=None,
+        kind=ReportFile.Kind.REPORT,
+        format=ReportFile.Format.PDF,
+        subject=reports.INVENTORY,
+        title=f"Inventory report of {reports.scope_of(asked)}",
+        query=query,
+    )
+
+
+def _queue(request: HttpRequest, *, tenants: Iterable[Tenant], **what: Any) -> ReportFile:
     try:
-        return ask_for_file(
-            request.user.pk,  # type: ignore[arg-type]
-            tenants=[tenant.id for tenant in asked.tenants()],
-            expected=expected,
-            kind=ReportFile.Kind.EXPORT,
-            format=asked.format,
-            subject=asked.listing.key,
-            title=asked.listing.title,
-            query=query,
-            columns=[column.key for column in asked.columns],
-            selection=[str(key) for key in asked.selection],
-        )
+        return ask_for_file(request.user.pk, tenants=[tenant.id for tenant in tenants], **what)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise RefusedError({"export": error.messages}) from error
+        raise RefusedError({"file": error.messages}) from error
 
 
 def content_of(row: ReportFile) -> HttpResponseBase:

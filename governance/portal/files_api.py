@@ -1,12 +1,13 @@
-"""/api/v1/exports/: asking for an export, how far it is, and its bytes."""
+"""/api/v1/exports/ and /reports/: asking for a file, how far it is, and its bytes."""
 
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,10 +19,9 @@ from governance.access import get_visible_or_404
 from governance.drf import CoverageSerializer, KeysetPagination, TenantViewSet
 from governance.portal.exporting import FORMATS, MOST_CHOSEN, RefusedError, question
 from governance.portal.file_lists import FILE_SORTS, FileListFilter
-from governance.portal.files import NotThereError, content_of, files_of, queue_export
+from governance.portal.files import NotThereError, content_of, files_of, queue_export, queue_report
 from governance.portal.listings import LISTINGS
-
-FILE_ID = OpenApiParameter("file_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
+from governance.portal.reports import INVENTORY
 
 
 class FilePagination(KeysetPagination):
@@ -81,7 +81,8 @@ class FileSerializer(serializers.ModelSerializer[ReportFile]):
         """Where its bytes are."""
         if row.status != row.Status.DONE:
             return None
-        return reverse(f"{row.kind}-content", kwargs={"version": "v1", "file_id": str(row.id)})
+        name = "file_id" if row.kind == row.Kind.EXPORT else "report_id"
+        return reverse(f"{row.kind}-content", kwargs={"version": "v1", name: str(row.id)})
 
 
 class ExportRequestSerializer(serializers.Serializer[Any]):
@@ -143,13 +144,39 @@ class ExportView(FileView):
         return Response(FileSerializer(row).data, status=status.HTTP_202_ACCEPTED)
 
 
+class ReportRequestSerializer(serializers.Serializer[Any]):
+    """Which report, and on whom: a tenant (name or id), a group of tenants (name), or all that you may see."""
+
+    report = serializers.ChoiceField(choices=(INVENTORY,), default=INVENTORY)
+    tenant = serializers.CharField(required=False, allow_blank=True, default="", max_length=64)
+    group = serializers.CharField(required=False, allow_blank=True, default="", max_length=64)
+
+
+class ReportView(FileView):
+    """The reports on tenants that you may see, whoever asked for them; a report is seen by who may see all of them."""
+
+    kind = ReportFile.Kind.REPORT
+
+    @extend_schema(request=ReportRequestSerializer, responses={202: FileSerializer})
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        """Ask for a report as PDF. A worker makes it, with what you may see then; `status` says how far it is."""
+        wanted = ReportRequestSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        chosen = {name: wanted.validated_data[name] for name in ("tenant", "group") if wanted.validated_data[name]}
+        try:
+            row = queue_report(request._request, urlencode(chosen))
+        except RefusedError as error:
+            raise exceptions.ValidationError(error.problems) from error
+        wake(row.id)
+        return Response(FileSerializer(row).data, status=status.HTTP_202_ACCEPTED)
+
+
 class ContentView(APIView):
     """The bytes of a file."""
 
-    kind: ClassVar[str] = ReportFile.Kind.EXPORT
+    kind = ""  # given with the address
 
     @extend_schema(
-        parameters=[FILE_ID],
         responses={
             200: OpenApiResponse(OpenApiTypes.BINARY, description="The file."),
             302: OpenApiResponse(description="Where Azure hands it out for some minutes, without our session."),
@@ -157,8 +184,9 @@ class ContentView(APIView):
             410: OpenApiResponse(description="It failed, or its time was over."),
         },
     )
-    def get(self, request: Request, file_id: str, **kwargs: Any) -> HttpResponseBase:
+    def get(self, request: Request, file_id: str = "", report_id: str = "", **kwargs: Any) -> HttpResponseBase:
         """The file itself; it is asked each time whether you may see every tenant in it."""
+        file_id = file_id or report_id
         row = get_visible_or_404(files_of(request._request).filter(kind=self.kind), file_id)
         try:
             return content_of(row)

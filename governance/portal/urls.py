@@ -11,6 +11,7 @@ urlpatterns = [
     path("syncs/run/", syncs.run_now, name="run-now"),
     path("syncs/<str:run_id>/", syncs.sync_run, name="sync-run"),
     path("exports/", files.export, name="export"),
+    path("reports/", files.report, name="report"),
     path("files/", files.files, name="files"),
     path("files/<str:file_id>/", files.download, name="file"),
 ]

@@ -119,7 +119,7 @@ def test_too_many_waiting(read: None, bob: User) -> None:
     answer = ask(signed_in(bob))
 
     assert answer.status_code == 400
-    assert "waiting already" in answer.json()["errors"]["export"][0]
+    assert "waiting already" in answer.json()["errors"]["file"][0]
 
 
 def test_an_expired_one_is_gone(read: None, bob: User) -> None:

@@ -1,5 +1,6 @@
 """docs/openapi.yaml is what the code answers: the file, the addresses, the parameters, and the answers themselves."""
 
+import re
 from io import StringIO
 from typing import Any
 
@@ -13,10 +14,12 @@ from governance.azure.simulator.server import Simulator
 from tenants.models import Tenant, User
 from tests.api.program import Program
 from tests.conftest import person
-from tests.portal.crawl import addresses
+from tests.portal.crawl import KINDS, addresses
 from tests.processes import ROOT
 
 FILE = ROOT / "docs" / "openapi.yaml"
+
+PARAMETER = re.compile(r"\{\w*id\}")
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +38,10 @@ def test_the_file_is_what_the_command_writes() -> None:
 
 
 def test_every_address_of_the_api_is_described(described: dict[str, Any]) -> None:
-    keys = dict.fromkeys(("tenant", "subscription", "resource", "sync"), "KEY")
+    keys = dict.fromkeys(KINDS, "KEY")
     real = {address.path(keys) for address in addresses() if address.is_api}
 
-    told = {path.replace("{id}", "KEY").replace("{resource_id}", "KEY") for path in described["paths"]}
+    told = {PARAMETER.sub("KEY", path) for path in described["paths"]}
 
     assert told == real
     assert len(real) >= 10
@@ -46,7 +49,7 @@ def test_every_address_of_the_api_is_described(described: dict[str, Any]) -> Non
 
 def test_every_filter_of_every_list_is_described_and_nothing_else(described: dict[str, Any]) -> None:
     for path, methods in described["paths"].items():
-        view: Any = resolve(path.replace("{id}", "KEY").replace("{resource_id}", "KEY")).func
+        view: Any = resolve(PARAMETER.sub("KEY", path)).func
         filterset: Any = getattr(view.cls, "filterset_class", None)
         told = {entry["name"] for entry in methods["get"].get("parameters", []) if entry["in"] == "query"}
         is_list = filterset is not None and "{id}" not in path
@@ -104,6 +107,16 @@ def test_answers_fit_their_description(
         (changes, "get", stranger.ask(f"resources/{first['resources']}/changes/")),
         (changes, "get", as_alice.ask(f"resources/{first['resources']}/changes/", kind="x")),
     ]
+    for path, wanted in (("exports", {"list": "resources", "format": "csv"}), ("reports", {"tenant": "contoso"})):
+        a_list, one = f"/api/v1/{path}/", f"/api/v1/{path}/{{id}}/"
+        asked += [(a_list, "post", as_alice.post(f"{path}/", wanted))]
+        key = as_alice.rows(f"{path}/")[0]["id"]
+        asked += [
+            (a_list, "get", as_alice.ask(f"{path}/")),
+            (a_list, "post", as_alice.post(f"{path}/", {"list": "nothing", "report": "nothing"})),
+            (one, "get", as_alice.ask(f"{path}/{key}/")),
+            (one, "get", stranger.ask(f"{path}/{key}/")),
+        ]
     body = {"tenant": str(contoso.id), "kind": "resources"}
     asked += [
         ("/api/v1/syncs/", "post", as_alice.post("syncs/", body)),

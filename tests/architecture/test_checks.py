@@ -7,6 +7,7 @@ from django.conf import LazySettings
 from django.core import checks
 
 from governance import checks as ours
+from governance.pdf import LIBRARIES
 
 PRODUCTION: dict[str, Any] = {
     "ENVIRONMENT": "production",
@@ -93,4 +94,23 @@ def test_development_may_use_the_simulator(settings: LazySettings) -> None:
 def test_the_checks_are_part_of_manage_py_check() -> None:
     registered = set(checks.registry.registry.get_checks())
 
-    assert {ours.environment, ours.azure_endpoints, ours.redis, ours.database, ours.containers} <= registered
+    assert {
+        ours.environment,
+        ours.azure_endpoints,
+        ours.redis,
+        ours.database,
+        ours.containers,
+        ours.pdf_libraries,
+    } <= registered
+
+
+def test_missing_libraries_of_the_pdf_renderer_are_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert ours.pdf_libraries(None) == []
+
+    monkeypatch.setitem(LIBRARIES, "libnowhere.so.0", "libnowhere0")
+
+    (warning,) = ours.pdf_libraries(None)
+    assert warning.id == "governance.W051"
+    assert "libnowhere0" in str(warning.hint)

@@ -51,3 +51,18 @@ def test_an_expired_export_is_gone_from_azure_and_old_addresses_lead_nowhere(
     assert not storage.container("exports").exists(row.blob)
     assert requests.get(address, timeout=10).status_code == 404
     assert signed_in(bob).get(f"/files/{row.id}/").status_code == 410
+
+
+def test_a_report_lies_in_its_own_container_and_opens_from_azure(blobs: str, contoso: Tenant, bob: User) -> None:
+    sync(contoso)
+    signed_in(bob).post("/reports/", {"tenant": "contoso"})
+    make_file(str(every_file().get().id))
+    row = every_file().get()
+
+    data = requests.get(signed_in(bob).get(f"/files/{row.id}/")["Location"], timeout=10)
+
+    assert storage.container("reports").exists(row.blob)
+    assert not storage.container("exports").exists(row.blob)
+    assert data.headers["Content-Type"] == "application/pdf"
+    assert data.content.startswith(b"%PDF-")
+    assert len(data.content) == row.size_bytes

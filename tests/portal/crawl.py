@@ -24,7 +24,7 @@ from tenants.models import Subscription, Tenant, User
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SAFE = ("GET", "HEAD")
 # Which object a path parameter names. `pk` is named by the list it belongs to: "tenant-detail" is a tenant.
-OBJECT_OF_PARAMETER = {"run_id": "sync", "resource_id": "resource", "file_id": "export"}
+OBJECT_OF_PARAMETER = {"run_id": "sync", "resource_id": "resource", "file_id": "export", "report_id": "report"}
 CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SHORTEST_MARKER = 6  # characters; shorter names occur by chance
@@ -90,7 +90,7 @@ class Side:
     secrets: frozenset[str]  # words that nobody may ever see
 
 
-KINDS = ("tenant", "subscription", "resource", "sync", "export")
+KINDS = ("tenant", "subscription", "resource", "sync", "export", "report")
 
 
 def missing() -> dict[str, str]:
@@ -103,8 +103,8 @@ def malformed() -> dict[str, str]:
     return dict.fromkeys(KINDS, "no-key-'at'-all")
 
 
-def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | None], *, export: str) -> Side:
-    """What is to be known of a synced tenant. `export` is the file that its first person asked for."""
+def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | None], files: dict[str, str]) -> Side:
+    """What is to be known of a synced tenant. `files` are those that its first person asked for."""
     there = azure.tenant(tenant.name)
     truth = azure.truth(tenant.name)
     foreign = orjson.dumps(azure.truth(other.name)).decode().lower()
@@ -132,7 +132,7 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             "subscription": str(subscription.id),
             "resource": str(resource.id),
             "sync": str(run.id),
-            "export": export,
+            **files,
         }
     markers = {word.lower() for word in words if len(word) >= SHORTEST_MARKER}
     return Side(

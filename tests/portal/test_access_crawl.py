@@ -67,7 +67,7 @@ class World:
     fabrikam: Side
     people: dict[str, User | None]
     broker: Any
-    auditors_export: str
+    auditors_files: dict[str, str]
     browsers: dict[str, Client] = field(default_factory=dict)
 
     def browser(self, who: str) -> Client:
@@ -80,7 +80,7 @@ class World:
     def own(self, who: str) -> Side:
         """The tenant that the crawl takes for this person's own."""
         if who == "auditor":  # a file belongs to a person
-            return replace(self.contoso, keys={**self.contoso.keys, "export": self.auditors_export})
+            return replace(self.contoso, keys={**self.contoso.keys, **self.auditors_files})
         return self.fabrikam if who == "charlie" else self.contoso
 
     def foreign(self, who: str) -> Side:
@@ -124,16 +124,16 @@ def world(
         with entered(Scope.of(tenant.id)):
             SyncRun.objects.update(requested_by=people[asker])
     group_tenants("everybody", [contoso, fabrikam])
-    files = {who: exported(people[who]) for who in ("alice", "charlie", "auditor")}
+    files = {who: files_of(people[who]) for who in ("alice", "charlie", "auditor")}
     broker = Redis.from_url(settings.CELERY_BROKER_URL)
     broker.flushdb()
     of_contoso = [people["alice"], people["olga"], people["bob"]]
     yield World(
-        contoso=side(azure, contoso, fabrikam, of_contoso, export=files["alice"]),
-        fabrikam=side(azure, fabrikam, contoso, [people["charlie"]], export=files["charlie"]),
+        contoso=side(azure, contoso, fabrikam, of_contoso, files["alice"]),
+        fabrikam=side(azure, fabrikam, contoso, [people["charlie"]], files["charlie"]),
         people=people,
         broker=broker,
-        auditors_export=files["auditor"],
+        auditors_files=files["auditor"],
     )
     broker.flushdb()
     broker.close()
@@ -142,11 +142,13 @@ def world(
 PEOPLE = ("alice", "olga", "bob", "charlie", "auditor", "nobody")
 
 
-def exported(person: User | None) -> str:
-    """The id of an export that this person asked for and a worker made."""
-    asked = ask(client_of(person), "POST", "/api/v1/exports/", {"list": "resources", "format": "csv"}, as_json=True)
-    make_file(asked.json()["id"])
-    return str(asked.json()["id"])
+def files_of(person: User | None) -> dict[str, str]:
+    """The ids of an export and a report that this person asked for and a worker made."""
+    client, found = client_of(person), {}
+    for kind, wanted in (("export", {"list": "resources", "format": "csv"}), ("report", {"report": "inventory"})):
+        found[kind] = str(ask(client, "POST", f"/api/v1/{kind}s/", wanted, as_json=True).json()["id"])
+        make_file(found[kind])
+    return found
 
 
 def stored() -> dict[str, list[dict[str, Any]]]:
@@ -172,7 +174,7 @@ def own_files(person: User | None) -> set[str]:
 def body_for(tenant_id: str) -> dict[str, str]:
     """What a form or a program sends to start a sync or an export, in one body that is sent to every address."""
     sync = {"tenant": tenant_id, "kind": "resources", "status": "paused", "role": "admin", "name": "renamed"}
-    return {**sync, "list": "resources", "format": "csv", "query": f"tenant={tenant_id}"}
+    return {**sync, "list": "resources", "format": "csv", "query": f"tenant={tenant_id}", "report": "inventory"}
 
 
 def visit(world: World, who: str, method: str, address: Address, keys: dict[str, str], tenant_id: str) -> Any:

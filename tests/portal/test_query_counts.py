@@ -5,13 +5,16 @@ from datetime import timedelta
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.http import QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.models import CoverageReceipt, Outcome, ReportFile, ReportFileTenant, SyncRun
+from governance.portal import reports
 from governance.tenancy import Scope, entered
 from inventory.models import Resource
+from tenants.authorization import access_for
 from tenants.models import Subscription, Tenant, User
 from tests.conftest import signed_in
 
@@ -199,3 +202,21 @@ def test_an_export_asks_as_often_for_few_rows_as_for_many(
 
     assert len(counts) == 1, counts
     assert counts.pop() <= MOST + SESSION + 4  # once more for the sheet About: the tenants, and whether they changed
+
+
+@pytest.mark.parametrize("sizes", [(2, 20, 600), (1001, 1500)])  # printed; attached, which is an export inside
+def test_a_report_asks_as_often_for_few_rows_as_for_many(
+    contoso: Tenant, bob: User, subscription: Subscription, sizes: tuple[int, ...]
+) -> None:
+    query, counts = "tenant=contoso", set()
+    for rows in sizes:
+        with entered(Scope.of(contoso.id)):
+            add_runs(contoso, subscription, 1)
+            add_resources(contoso, subscription, rows)
+        with entered(access_for(bob).scope), CaptureQueriesContext(connection) as asked:
+            report = reports.build(reports.asked_for(QueryDict(query)), query=query, made_for="Bob")
+        assert report.resources == rows
+        counts.add(len(asked))
+
+    assert len(counts) == 1, counts
+    assert counts.pop() <= 24
