@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -21,12 +22,14 @@ from governance.access import Role
 from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.server import Simulator
 from governance.portal import files as pages
+from governance.portal.listings import LISTINGS
 from governance.portal.tasks import make_file
 from governance.tenancy import Scope, entered
 from inventory.models import Resource
 from tenants.actions import grant_role
 from tenants.models import Membership, Tenant, User
 from tests.conftest import signed_in, sync
+from tests.portal.crawl import addresses, ask, body_of, client_of
 
 
 @pytest.fixture
@@ -191,6 +194,17 @@ def test_what_cannot_be_exported_is_refused_with_the_reason(
     assert words in response.content.decode()
 
 
+def test_every_list_that_offers_an_export_is_known_to_it(read: None, alice: User) -> None:
+    offered = set()
+    for address in addresses():
+        if not address.needs_key and not address.is_api:
+            page: Any = ask(client_of(alice), "GET", address.path({}))
+            offered |= set(re.findall(r'name="list" value="([^"]*)"', body_of(page).decode("utf-8", "replace")))
+
+    assert offered >= {"resources", "syncs"}
+    assert offered <= set(LISTINGS)
+
+
 def test_an_export_is_asked_for_by_post_only(read: None, bob: User) -> None:
     assert signed_in(bob).get("/exports/").status_code == 405
 
@@ -200,6 +214,7 @@ def test_a_list_offers_its_export_with_its_own_filters(read: None, bob: User) ->
 
     assert 'name="query" value="type=microsoft.compute%2Fdisks&amp;sort=-name"' in page
     assert page.count('form="export"') > 1
+    assert len(signed_in(bob).get("/resources/").content) < 100_000  # with 50 rows and their boxes to tick
 
 
 # --- a large one is made by a worker ----------------------------------------------------------------------------------

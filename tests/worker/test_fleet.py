@@ -113,6 +113,24 @@ def test_a_worker_that_is_killed_in_the_middle_gives_the_export_back(contoso: Te
     assert hashlib.sha256(data).hexdigest() == made.sha256
 
 
+def test_a_worker_makes_the_report_that_was_asked_for(contoso: Tenant, bob: User) -> None:
+    sync(contoso)
+    asked = signed_in(bob).post("/api/v1/reports/", {"tenant": "contoso"}, content_type="application/json")
+    assert asked.status_code == 202
+
+    worker = start_python("-m", "celery", "-A", "governance", "worker", "--pool", "solo", "--loglevel", "WARNING")
+    try:
+        _until(lambda: not every_file().get().is_waiting)
+    finally:
+        worker.terminate()
+        worker.communicate(timeout=PATIENCE_SECONDS)
+
+    made = every_file().get()
+    assert (made.status, made.rows, made.attempt) == ("done", len(wanted_rows(contoso)), 1), made.reason
+    with storage.container("reports").open(made.blob) as content:
+        assert content.read(5) == b"%PDF-"
+
+
 def exported_by(person: User) -> ReportFile:
     """An export that this person asked the worker for, through the API."""
     asked = {"list": "resources", "format": "csv"}
