@@ -17,6 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from audit.models import ReportFile, SyncRun
 from governance.azure.simulator.server import Simulator
+from governance.portal.tasks import make_file
 from governance.tenancy import Scope, entered
 from inventory.models import Resource, ResourceChange
 from tenants.models import Subscription, Tenant, User
@@ -168,6 +169,15 @@ def ask(client: Client, method: str, path: str, body: dict[str, str] | None = No
 def body_of(response: Any) -> bytes:
     """The bytes of an answer, streamed or not."""
     return b"".join(list(response)) if response.streaming else bytes(response.content)
+
+
+def files_of(person: User | None, **options: Any) -> dict[str, str]:
+    """The ids of an export and a report that this person asked for and a worker made, by kind."""
+    client, found = client_of(person, **options), {}
+    for kind, wanted in (("export", {"list": "resources", "format": "csv"}), ("report", {"report": "inventory"})):
+        found[kind] = str(ask(client, "POST", f"/api/v1/{kind}s/", wanted, as_json=True).json()["id"])
+        make_file(found[kind])
+    return found
 
 
 FORM = "application/x-www-form-urlencoded"

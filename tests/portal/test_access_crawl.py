@@ -20,7 +20,6 @@ from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.server import Simulator
 from governance.drf import KeysetPagination
 from governance.filters import StrictFilterSet
-from governance.portal.tasks import make_file
 from governance.tenancy import Scope, entered
 from inventory.models import Resource
 from tenants.actions import group_tenants
@@ -35,6 +34,7 @@ from tests.portal.crawl import (
     ask,
     client_of,
     comparable,
+    files_of,
     leaks,
     malformed,
     missing,
@@ -140,15 +140,6 @@ def world(
 
 
 PEOPLE = ("alice", "olga", "bob", "charlie", "auditor", "nobody")
-
-
-def files_of(person: User | None) -> dict[str, str]:
-    """The ids of an export and a report that this person asked for and a worker made."""
-    client, found = client_of(person), {}
-    for kind, wanted in (("export", {"list": "resources", "format": "csv"}), ("report", {"report": "inventory"})):
-        found[kind] = str(ask(client, "POST", f"/api/v1/{kind}s/", wanted, as_json=True).json()["id"])
-        make_file(found[kind])
-    return found
 
 
 def stored() -> dict[str, list[dict[str, Any]]]:
