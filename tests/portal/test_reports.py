@@ -122,6 +122,9 @@ def test_it_is_a_tagged_document_with_title_language_contents_and_page_numbers(r
     figures = [element for role, element in structure if role == "/Figure"]
     assert figures
     assert all(element.get("/Alt") for element in figures)
+    cells = [element["/A"].get_object() for role, element in structure if role == "/TD"]
+    assert cells
+    assert all(cell.get("/Headers") for cell in cells)
     pages = len(document.pages)
     assert f"2 of {pages}" in words_of_page(document, 1)
     assert f"{pages} of {pages}" in words_of_page(document, pages - 1)
