@@ -9,6 +9,7 @@ from governance.portal import health
 from governance.portal.api import SyncView
 from governance.portal.files_api import ContentView, ExportView, ReportView
 from inventory.api import ChangeView, ResourceView
+from inventory.hygiene_api import FeedView, OrphanView, TagComplianceView, TagRuleView, TagViolationView
 from tenants.api import MeView, SubscriptionView, TenantView
 
 api = SimpleRouter()
@@ -18,6 +19,10 @@ api.register("resources", ResourceView, basename="resource")
 api.register("syncs", SyncView, basename="sync")
 api.register("exports", ExportView, basename="export")
 api.register("reports", ReportView, basename="report")
+api.register("orphans", OrphanView, basename="orphan")
+api.register("changes", FeedView, basename="change")
+api.register("tag-rules", TagRuleView, basename="tag-rule")
+api.register("tag-violations", TagViolationView, basename="tag-violation")
 
 urlpatterns = [
     path(
@@ -34,6 +39,7 @@ urlpatterns = [
     path(
         "api/<str:version>/reports/<str:report_id>/content/", ContentView.as_view(kind="report"), name="report-content"
     ),
+    path("api/<str:version>/tag-compliance/", TagComplianceView.as_view({"get": "list"}), name="tag-compliance"),
     path("api/<str:version>/me/", MeView.as_view(), name="me"),
     path("api/schema/", SpectacularAPIView.as_view(api_version="v1"), name="schema"),
     path(

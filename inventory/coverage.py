@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 RESOURCE_GRAPH = "resource_graph"
+RESOURCE_GROUPS = "resource_groups"  # asked of Resource Graph too, by a question of its own
 ARM = "arm"
 
 
@@ -19,6 +20,12 @@ class Reading:
     identified: bool = True  # False once a row was set aside whose id could not be read
     failure: str = ""  # why this source stopped answering, or was never asked
     seen: set[bytes] = field(default_factory=set)  # keys of the resources that are there
+    groups: set[str] = field(default_factory=set)  # folded names of the resource groups that hold them
+
+    @property
+    def what(self) -> str:
+        """What this reading is of, in the plural."""
+        return "resource groups" if self.source == RESOURCE_GROUPS else "resources"
 
     @property
     def missing(self) -> str:
@@ -26,7 +33,7 @@ class Reading:
         if self.failure:
             return self.failure
         if self.expected is None:
-            return "How many resources to expect is not known."
+            return f"How many {self.what} to expect is not known."
         if self.received + self.set_aside < self.expected:
             return f"Expected {self.expected}, received {self.received + self.set_aside}: rows are missing."
         if self.set_aside:
@@ -42,7 +49,7 @@ class Reading:
     def proves_absence(self) -> bool:
         """True when a resource that is not in `seen` is certainly gone: every row came, and each could be named."""
         arrived = not self.failure and self.expected is not None and self.received + self.set_aside >= self.expected
-        return arrived and self.identified and self.source == RESOURCE_GRAPH
+        return arrived and self.identified and self.source != ARM
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +60,21 @@ class Judgement:
     reason: str
 
 
-def judge(readings: Iterable[Reading], *, set_aside: int) -> Judgement:
-    """`ok`: every reading is complete. `failed`: something is missing and nothing was received. Else `partial`."""
-    readings = list(readings)
+def judge(readings: Iterable[Reading], *, set_aside: int, groups: Iterable[Reading] = ()) -> Judgement:
+    """`ok`: every reading is complete. `failed`: something is missing and nothing was received. Else `partial`.
+
+    Only the resources decide whether a run failed; groups that are missing make it partial.
+    """
+    judgement = _of_resources(list(readings), set_aside)
+    gaps = dict.fromkeys(reading.missing for reading in groups if reading.missing)
+    reasons = [f"Resource groups: {gap}" for gap in gaps if gap not in judgement.reason]
+    if not reasons:
+        return judgement
+    outcome = "partial" if judgement.outcome == "ok" else judgement.outcome
+    return Judgement(outcome, " ".join(filter(None, [judgement.reason, *reasons]))[:1000])
+
+
+def _of_resources(readings: list[Reading], set_aside: int) -> Judgement:
     if not readings:
         return Judgement("failed", "No subscription of this tenant is visible. Give the application the role Reader.")
     reasons = list(dict.fromkeys(reading.missing for reading in readings if reading.missing))

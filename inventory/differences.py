@@ -1,6 +1,6 @@
 """What changed between two states of a resource. Pure: plain values in, plain values out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,12 @@ class FieldChange:
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[FieldChange]:
     """Every leaf that differs, in the order of its path. Ids that differ only in letter case are the same id."""
     return list(_compare("", before, after))
+
+
+def searchable(paths: Iterable[str]) -> str:
+    """Paths as they are searched: folded, each between line feeds; "" for none."""
+    folded = [path.replace("\n", " ").lower() for path in paths]
+    return "\n".join(["", *folded, ""]) if folded else ""
 
 
 def _compare(path: str, before: Any, after: Any) -> Iterator[FieldChange]:

@@ -5,8 +5,11 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from drf_spectacular.utils import extend_schema_field
 
-from governance.filters import StrictFilterSet, TextFilter
+from governance.filters import MomentFilter, PhrasesFilter, StrictFilterSet, TextFilter, Words, WordsFilter
 from governance.ui import cells
 from governance.ui.listing import Column, Listing
 from inventory.models import Resource, ResourceChange
@@ -26,22 +29,36 @@ CHANGE_SORTS = {"at": "at"}
 
 def names_a_tag(value: str) -> None:
     """Raise ValidationError for a tag filter without a name."""
-    if not value.partition(":")[0].strip():
-        raise forms.ValidationError("Give the tag's name, or name:value.")
+    if not value.removeprefix("!").partition(":")[0].strip():
+        raise forms.ValidationError("Give the tag's name, or name:value; with ! before it, what has no such tag.")
+
+
+TAGGED = 'Name, or name:value; with "!" before it, what has no such tag. Given several times, all of them hold.'
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}, "description": TAGGED})
+class TagFilter(PhrasesFilter):
+    """`tag=`: conditions on tags, all of which hold."""
 
 
 class ResourceListFilter(TenantOwnedFilterSet):
     """Filters of the list of resources. Without `deleted` only what is there is shown."""
 
     q = TextFilter(method="search", label="Name contains")
-    subscription = TextFilter(method="in_subscription", label="Subscription")
-    type = TextFilter(method="of_type", label="Type")
-    region = TextFilter(method="in_region", label="Region")
+    subscription = WordsFilter(method="in_subscription", label="Subscription")
+    type = WordsFilter(method="of_type", label="Type")
+    region = WordsFilter(method="in_region", label="Region")
     resource_group = TextFilter(field_name="resource_group", lookup_expr="iexact", label="Resource group")
-    tag = TextFilter(method="with_tag", label="Tag (name or name:value)", validators=[names_a_tag])
+    tag = TagFilter(method="with_tags", label="Tag", validators=[names_a_tag])
     deleted = django_filters.ChoiceFilter(
         choices=[("no", "There"), ("yes", "Deleted"), ("any", "Both")], method="keep", label="Deleted"
     )
+    orphaned = django_filters.ChoiceFilter(
+        choices=[("yes", "Orphaned"), ("no", "Not orphaned"), ("unknown", "Cannot be told")],
+        method="of_verdict",
+        label="Orphaned",
+    )
+    changed_since = MomentFilter(method="with_changes", label="Changed since (UTC)")
     sort = sort_filter(RESOURCE_SORTS)
 
     class Meta:
@@ -60,22 +77,37 @@ class ResourceListFilter(TenantOwnedFilterSet):
         """`q=`: the name contains every word."""
         return queryset.matching(value)
 
-    def in_subscription(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """`subscription=`: Azure's id of the subscription."""
-        return queryset.filter(subscription__subscription_id=value.strip().lower())
+    def in_subscription(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
+        """`subscription=`: Azure's ids of subscriptions."""
+        return _folded(value).narrow(queryset, "subscription__subscription_id")
 
-    def of_type(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """`type=`: the resource type in any letter case."""
-        return queryset.filter(type=value.strip().lower())
+    def of_type(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
+        """`type=`: resource types in any letter case."""
+        return _folded(value).narrow(queryset, "type")
 
-    def in_region(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """`region=`: the region's name as Azure writes it, in any letter case."""
-        return queryset.filter(location=value.strip().lower().replace(" ", ""))
+    def in_region(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
+        """`region=`: regions as Azure names or writes them ("West Europe"), in any letter case."""
+        return _folded(value, spaces=False).narrow(queryset, "location")
 
-    def with_tag(self, queryset: ResourceQuerySet, name: str, value: str) -> ResourceQuerySet:
-        """`tag=`: a tag's name, or name:value."""
-        key, colon, wanted = value.partition(":")
-        return queryset.tagged(key, wanted if colon else None)
+    def of_verdict(self, queryset: ResourceQuerySet, name: str, value: str) -> ResourceQuerySet:
+        """`orphaned=`: what the rules said of it last."""
+        return queryset.orphaned(value)
+
+    def with_changes(self, queryset: ResourceQuerySet, name: str, value: Any) -> ResourceQuerySet:
+        """`changed_since=`: something happened to it since then."""
+        return queryset.changed_since(value)
+
+    def with_tags(self, queryset: ResourceQuerySet, name: str, value: tuple[str, ...]) -> ResourceQuerySet:
+        """`tag=`: a tag's name, or name:value; with "!" before it, what has no such tag. Given twice: both hold."""
+        for phrase in value:
+            key, colon, wanted = phrase.removeprefix("!").partition(":")
+            queryset = queryset.tagged(key, wanted if colon else None, unwanted=phrase.startswith("!"))
+        return queryset
+
+
+def _folded(value: Words, *, spaces: bool = True) -> Words:
+    """The words as they are stored."""
+    return Words(tuple(word.lower() if spaces else word.lower().replace(" ", "") for word in value.words), value.turned)
 
 
 class ChangeListFilter(StrictFilterSet):
@@ -95,6 +127,11 @@ def resource_rows() -> QuerySet[Any]:
     return rows.defer("properties", "sku", "zones", "identity")
 
 
+def page_of(row: Resource) -> SafeString:
+    """The resource's name as a link to its page, which stands above the apps."""
+    return cells.link(reverse("portal:resource", args=[row.pk]), row.name)
+
+
 RESOURCES = Listing(
     key="resources",
     title="Resources",
@@ -104,8 +141,9 @@ RESOURCES = Listing(
     sorts=RESOURCE_SORTS,
     default_sort="name",
     rows=resource_rows,
+    page="inventory:resources",
     columns=(
-        Column("name", "Name", lambda row: row.name, sort="name", style="cut"),
+        Column("name", "Name", lambda row: row.name, page_of, sort="name", style="cut"),
         Column("type", "Type", lambda row: row.type, sort="type", style="cut soft"),
         Column("resource_group", "Resource group", lambda row: row.resource_group, sort="resource_group", style="cut"),
         Column("region", "Region", lambda row: row.location, sort="region", style="cut"),

@@ -11,7 +11,8 @@ import orjson
 from audit.runs import ActiveRun
 from governance import bulk
 from governance.keys import new_id
-from inventory.differences import differences
+from inventory.differences import differences, searchable
+from inventory.judging import Judging, Sighting
 from inventory.models import Resource, ResourceChange, ResourceTag
 from inventory.querysets import fold
 from inventory.shape import Shaped
@@ -42,7 +43,7 @@ RESOURCE_COLUMNS = (
 )
 WRITTEN_ONCE = {"tenant", "id", "azure_id", "azure_id_hash", "first_seen_at"}
 TAG_COLUMNS = ("tenant", "id", "resource", "key", "value", "key_folded", "value_folded")
-CHANGE_COLUMNS = ("tenant", "id", "resource", "run", "kind", "at", "baseline", "fields")
+CHANGE_COLUMNS = ("tenant", "id", "resource", "run", "kind", "at", "baseline", "fields", "paths")
 
 DELETED: bytes = b"deleted"  # in place of a fingerprint: the row is a tombstone
 UNRECORDED: bytes = b"unrecorded"  # in place of a fingerprint: the change log owes an entry
@@ -68,6 +69,8 @@ class _Writes:
     tags: list[tuple[Any, ...]] = field(default_factory=list)
     retagged: list[UUID] = field(default_factory=list)
     changes: list[tuple[Any, ...]] = field(default_factory=list)
+    new: list[Sighting] = field(default_factory=list)
+    stale: list[Sighting] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class ResourceStore:
     tenant_id: UUID
     subscriptions: dict[str, UUID]
     now: datetime
+    judging: Judging
 
     def known(self, subscription_ids: Sequence[str]) -> dict[str, KnownResources]:
         """What the database holds of each of these subscriptions."""
@@ -111,10 +115,12 @@ class ResourceStore:
             row = self._row(shaped, resource_id, self.now, Resource.Unrecorded.CREATED)
             writes.inserts.append(row)
             writes.tags.extend(self._tag_rows(shaped, resource_id))
+            writes.new.append(self._sighting(shaped, resource_id, is_begun=False))
         self.run.tally.created += len(new)
         self._write(writes)
         for batch in bulk.in_batches(shaped.key.hex() for shaped in returned):
             tombstones = Resource.objects.for_tenant(self.tenant_id).deleted().filter(azure_id_hash__in=batch)
+            self.judging.returned(list(tombstones.values_list("id", flat=True)))
             self.run.tally.returned += tombstones.update(
                 deleted_at=None,
                 unrecorded_change=Resource.Unrecorded.RETURNED,
@@ -126,9 +132,11 @@ class ResourceStore:
         """Mark as deleted what a complete reading of its subscription did not contain, with its log entry."""
         for batch in bulk.in_batches(key.hex() for key in keys):
             live = Resource.objects.for_tenant(self.tenant_id).live().filter(azure_id_hash__in=batch)
-            changes = [self._change(key, ResourceChange.Kind.DELETED) for key in live.values_list("id", flat=True)]
+            ids = list(live.values_list("id", flat=True))
+            changes = [self._change(key, ResourceChange.Kind.DELETED) for key in ids]
             live.update(deleted_at=self.now, unrecorded_change="", stored_at=self.now, stored_by_id=self.run.id)
             bulk.insert(ResourceChange, CHANGE_COLUMNS, changes)
+            self.judging.swept(ids)
             self.run.tally.gone += len(changes)
 
     def _add_new(self, writes: _Writes, shaped: Shaped, *, baseline: bool) -> None:
@@ -136,10 +144,14 @@ class ResourceStore:
         writes.inserts.append(self._row(shaped, resource_id, self.now, ""))
         writes.tags.extend(self._tag_rows(shaped, resource_id))
         writes.changes.append(self._change(resource_id, ResourceChange.Kind.CREATED, baseline=baseline))
+        writes.new.append(self._sighting(shaped, resource_id, is_begun=not baseline))
         self.run.tally.created += 1
 
     def _add_stale(self, writes: _Writes, shaped: Shaped, stored: Resource) -> None:
         writes.updates.append(self._row(shaped, stored.id, stored.first_seen_at, ""))
+        was_known = stored.deleted_at is not None or stored.properties is not None
+        is_retagged = stored.deleted_at is not None or stored.tags != shaped.record.tags
+        writes.stale.append(self._sighting(shaped, stored.id, is_begun=was_known, is_retagged=is_retagged))
         if stored.tags != shaped.record.tags:
             writes.retagged.append(stored.id)
             writes.tags.extend(self._tag_rows(shaped, stored.id))
@@ -163,6 +175,10 @@ class ResourceStore:
             ResourceTag.objects.for_tenant(self.tenant_id).filter(resource_id__in=batch).delete()
         bulk.insert(ResourceTag, TAG_COLUMNS, writes.tags)
         bulk.insert(ResourceChange, CHANGE_COLUMNS, writes.changes)
+        self.judging.page(writes.new, writes.stale)
+
+    def _sighting(self, shaped: Shaped, resource_id: UUID, *, is_begun: bool, is_retagged: bool = True) -> Sighting:
+        return Sighting(resource_id, self.subscriptions[shaped.record.subscription_id], shaped, is_begun, is_retagged)
 
     def _stored(self, stale: Sequence[Shaped]) -> dict[str, Resource]:
         stored: dict[str, Resource] = {}
@@ -211,7 +227,8 @@ class ResourceStore:
         baseline: bool = False,
     ) -> tuple[Any, ...]:
         text = orjson.dumps(fields).decode() if fields else "[]"
-        return self.tenant_id, new_id(), resource_id, self.run.id, kind.value, self.now, baseline, text
+        paths = searchable(one["field"] for one in fields)
+        return self.tenant_id, new_id(), resource_id, self.run.id, kind.value, self.now, baseline, text, paths
 
 
 def _content(stored: Resource) -> dict[str, Any]:

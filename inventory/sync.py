@@ -16,9 +16,13 @@ from audit.models import CoverageReceipt, Outcome
 from audit.runs import ActiveRun, SyncSummary, previous_receipts, sync_run
 from governance.azure import arm, resource_graph
 from governance.azure.errors import AccessDeniedError, AzureError, ThrottledError
-from governance.azure.records import ResourceRecord, Unreadable
+from governance.azure.records import ResourceRecord, Unreadable, resource_group_of
 from governance.azure.transport import AzureConnection
-from inventory.coverage import ARM, RESOURCE_GRAPH, Reading, judge, totals
+from inventory.batches import grouped
+from inventory.coverage import ARM, RESOURCE_GRAPH, RESOURCE_GROUPS, Reading, judge, totals
+from inventory.groups import GroupReading
+from inventory.judging import Judging
+from inventory.querysets import fold
 from inventory.shape import Shaped, key_of, shape
 from inventory.store import DELETED, KnownResources, ResourceStore
 from tenants.actions import bump_data_version, record_subscriptions
@@ -28,7 +32,6 @@ from tenants.models import Subscription, Tenant
 log = structlog.get_logger(__name__)
 
 KIND = "resources"
-GROUP_ROWS = 5000  # subscriptions are read together up to about this many resources: few questions, bounded memory
 LISTED_ROWS = 1000  # rows of the ARM list written in one transaction
 
 
@@ -61,22 +64,31 @@ class _ResourceSync:
     now: datetime
     readings: list[Reading] = field(default_factory=list)
     gone: list[bytes] = field(default_factory=list)
-    before: dict[str, CoverageReceipt] = field(default_factory=dict)  # the receipts of the run before, by subscription
+    # The receipts of the run before, by subscription and source.
+    before: dict[tuple[str, str], CoverageReceipt] = field(default_factory=dict)
     throttled: float | None = None
 
     def read(self) -> float | None:
         """The whole run. Returns the seconds Azure wants to be left alone, if that is what ended it."""
         subscriptions = self._subscriptions()
         keys = {row.subscription_id: row.id for row in subscriptions}
-        store = ResourceStore(self.run, self.tenant.id, keys, self.now)
+        judging = Judging(self.run, self.tenant.id, self.now)
+        store = ResourceStore(self.run, self.tenant.id, keys, self.now, judging)
         self.before = {
-            receipt.subscription.subscription_id: receipt
+            (receipt.subscription.subscription_id, receipt.source): receipt
             for receipt in previous_receipts(self.run.row)
-            if receipt.source == RESOURCE_GRAPH
         }
-        self._read_visible([row.subscription_id for row in subscriptions if row.access_lost_at is None], store)
-        self._note_lost(row for row in subscriptions if row.access_lost_at is not None)
-        self._finish(store, keys)
+        visible = [row.subscription_id for row in subscriptions if row.access_lost_at is None]
+        self._read_visible(visible, store)
+        # After the resources: a group that is younger than their reading is never taken for an empty one.
+        whole_before = frozenset(
+            key for (key, source), row in self.before.items() if source == RESOURCE_GROUPS and row.last_complete_at
+        )
+        groups = GroupReading(self.azure, self.run, self.tenant.id, keys, self.now, whole_before, self.throttled)
+        self.throttled = groups.read(visible)
+        self._note_lost([row for row in subscriptions if row.access_lost_at is not None], groups)
+        judging.everything()
+        self._finish(store, groups)
         return self.throttled
 
     # --- fetch ---
@@ -187,6 +199,7 @@ class _ResourceSync:
         if shaped.key in reading.seen:
             return None  # pages overlap when the estate changes between them
         reading.seen.add(shaped.key)
+        reading.groups.add(fold(row.resource_group))
         reading.received += 1
         return shaped
 
@@ -197,6 +210,7 @@ class _ResourceSync:
             reading.set_aside += 1
         if reading is not None and row.azure_id:
             reading.seen.add(key_of(row.azure_id))
+            reading.groups.add(fold(resource_group_of(row.azure_id)))
             return
         for possible in [reading] if reading is not None else by_id.values():
             possible.identified = False
@@ -232,36 +246,46 @@ class _ResourceSync:
 
     def _is_baseline(self, subscription_id: str) -> bool:
         """True when no run has read this subscription whole before: what it holds was there already."""
-        receipt = self.before.get(subscription_id)
+        receipt = self.before.get((subscription_id, RESOURCE_GRAPH))
         return receipt is None or receipt.last_complete_at is None
 
     # --- sweep and judge ---
 
-    def _note_lost(self, lost: Iterable[Subscription]) -> None:
+    def _note_lost(self, lost: Iterable[Subscription], groups: GroupReading) -> None:
         for row in lost:
             since = f"{row.access_lost_at:%Y-%m-%d}" if row.access_lost_at else ""
             failure = (
                 f"Subscription {row.name} is not visible since {since}: access lost or deleted. Its data are kept."
             )
             self.readings.append(Reading(row.subscription_id, failure=failure))
+            groups.readings.append(Reading(row.subscription_id, source=RESOURCE_GROUPS, failure=failure))
 
-    def _finish(self, store: ResourceStore, keys: dict[str, UUID]) -> None:
-        """Sweep, receipts, outcome and the new data version: one short transaction."""
-        for reading in self.readings:
-            if reading.expected is None and reading.source == RESOURCE_GRAPH and reading.subscription_id in self.before:
-                reading.expected = self.before[reading.subscription_id].expected  # the last known
+    def _finish(self, store: ResourceStore, groups: GroupReading) -> None:
+        """Sweep, judge, receipts, outcome and the new data version: one short transaction."""
+        readings = [*self.readings, *groups.readings]
+        for reading in readings:
+            earlier = self._earlier(reading)
+            if reading.expected is None and earlier is not None:
+                reading.expected = earlier.expected  # the last known
         tally = self.run.tally
         tally.expected, tally.received = totals(self.readings)
-        judgement = judge(self.readings, set_aside=tally.set_aside)
+        of_groups = sum(reading.set_aside for reading in groups.readings)
+        judgement = judge(self.readings, set_aside=tally.set_aside - of_groups, groups=groups.readings)
         with self.run.page():
             store.sweep(self.gone)
-            receipts = [self._receipt(reading, keys[reading.subscription_id]) for reading in self.readings]
-            if tally.created or tally.changed or tally.returned or tally.gone:
+            store.judging.finish([row for row in self.readings if row.source == RESOURCE_GRAPH], groups)
+            receipts = [self._receipt(reading, groups.keys[reading.subscription_id]) for reading in readings]
+            stored = tally.created or tally.changed or tally.returned or tally.gone
+            if stored or groups.written or store.judging.touched:
                 bump_data_version(self.tenant.id)
             self.run.conclude(Outcome(judgement.outcome), reason=judgement.reason, receipts=receipts)
 
+    def _earlier(self, reading: Reading) -> CoverageReceipt | None:
+        """The receipt of the run before; what the ARM list gives carries nothing on."""
+        return None if reading.source == ARM else self.before.get((reading.subscription_id, reading.source))
+
     def _receipt(self, reading: Reading, key: UUID) -> CoverageReceipt:
-        earlier = self.before.get(reading.subscription_id) if reading.source == RESOURCE_GRAPH else None
+        earlier = self._earlier(reading)
         return CoverageReceipt(
             tenant_id=self.tenant.id,
             run=self.run.row,
@@ -274,18 +298,3 @@ class _ResourceSync:
             reason=reading.missing[:1000],
             last_complete_at=self.now if reading.is_complete else earlier.last_complete_at if earlier else None,
         )
-
-
-def grouped(readings: Sequence[Reading]) -> list[list[Reading]]:
-    """Subscriptions that are asked about together: up to 200 of them, up to about 5,000 resources."""
-    groups: list[list[Reading]] = []
-    rows = 0
-    for reading in readings:
-        expected = reading.expected or 0
-        full = not groups or len(groups[-1]) >= resource_graph.MAX_SUBSCRIPTIONS or rows + expected > GROUP_ROWS
-        if full:
-            groups.append([])
-            rows = 0
-        groups[-1].append(reading)
-        rows += expected
-    return groups

@@ -4,10 +4,12 @@ from uuid import UUID
 
 import structlog
 from celery import Task, shared_task
+from django.utils import timezone
 
 from audit.runs import RunInProgressError
 from governance.tenancy import Scope, entered
 from inventory import sync
+from inventory.violation_store import judge_tenant
 from tenants.models import Tenant
 
 log = structlog.get_logger(__name__)
@@ -27,3 +29,11 @@ def sync_resources(self: Task, tenant_id: str, requested_by: str | None = None) 
     if summary.retry_after_seconds is not None:
         delay = min(summary.retry_after_seconds, LONGEST_POSTPONEMENT_SECONDS)
         self.apply_async(args=[tenant_id, requested_by], countdown=delay)
+
+
+@shared_task(name="inventory.tasks.judge_tags")  # type: ignore[untyped-decorator]
+def judge_tags(tenant_id: str) -> None:
+    """Judge a tenant by its tag rules. Rules that change meanwhile have sent a task of their own."""
+    with entered(Scope.of(UUID(tenant_id))):
+        is_done = judge_tenant(UUID(tenant_id), now=timezone.now())
+        log.info("tags_judged", tenant_id=tenant_id, rules_changed_meanwhile=not is_done)

@@ -21,11 +21,11 @@ def resources(request: HttpRequest) -> HttpResponse:
     """Resources of all visible tenants: filter, search, sort, choose columns, page."""
     page = ListPage(request, RESOURCES)
     return page.render(
-        "inventory/resources.html", choices=_choices(), coverage=coverage_asked_for(page.asked, "resources")
+        "inventory/resources.html", choices=filter_choices(), coverage=coverage_asked_for(page.asked, "resources")
     )
 
 
-def _choices() -> dict[str, list[Any]]:
+def filter_choices() -> dict[str, list[Any]]:
     """What the filters offer: types, regions and tag names there are in scope. Kept until a sync stores something."""
     there = kept("filter-choices", version=Tenant.objects.version(), compute=_choices_now)
     return {**there, "groups": list(TenantGroup.objects.values_list("name", flat=True))}

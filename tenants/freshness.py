@@ -17,7 +17,7 @@ from audit.models import CoverageReceipt, SyncRun
 from governance.filters import StrictFilterSet
 from governance.schedules import schedule_for
 from tenants.lists import tenants_asked_for
-from tenants.models import Tenant
+from tenants.models import Subscription, Tenant
 
 NAMED_GAPS = 20  # gaps listed by name in one answer; the others are counted
 
@@ -77,6 +77,21 @@ class Coverage:
         return [tenant for tenant in self.tenants if tenant.state is not State.COMPLETE]
 
 
+@dataclass(frozen=True, slots=True)
+class SubscriptionFreshness:
+    """One subscription: what the last run that ended received of it. `run` is None when none has ended yet."""
+
+    state: State
+    run: SyncRun | None
+    receipts: tuple[CoverageReceipt, ...]
+    complete_as_of: datetime | None
+
+    @property
+    def reason(self) -> str:
+        """Why it is not complete, in words."""
+        return " ".join(dict.fromkeys(receipt.reason for receipt in self.receipts if receipt.reason))
+
+
 def state_of(outcome: str, finished_at: datetime | None, *, now: datetime, period: timedelta) -> State:
     """What the last finished run says about a tenant."""
     if finished_at is None:
@@ -109,6 +124,26 @@ def coverage(kind: str, *, now: datetime, tenants: Collection[UUID] | None = Non
         gaps=gaps,
         more_gaps=more,
     )
+
+
+def coverage_of_subscription(subscription: Subscription, kind: str, *, now: datetime) -> SubscriptionFreshness:
+    """How complete and fresh the data of this kind are in one subscription. Two queries."""
+    run = SyncRun.objects.for_tenant(subscription.tenant_id).of_kind(kind).latest_per_tenant().first()
+    if run is None:
+        return SubscriptionFreshness(State.NEVER, None, (), None)
+    receipts = CoverageReceipt.objects.for_tenant(subscription.tenant_id).filter(run=run, subscription=subscription)
+    rows = tuple(receipts.order_by("source"))
+    dates = [row.last_complete_at for row in rows if row.last_complete_at]
+    return SubscriptionFreshness(_state_of_receipts(run, rows, now), run, rows, max(dates, default=None))
+
+
+def _state_of_receipts(run: SyncRun, receipts: Sequence[CoverageReceipt], now: datetime) -> State:
+    """As of a tenant, but judged by the subscription's own receipts: another one's gap is not this one's."""
+    if not receipts:
+        return State.FAILED if run.outcome == "failed" else State.NEVER
+    if all(receipt.complete for receipt in receipts):
+        return state_of("ok", run.finished_at, now=now, period=schedule_for(run.kind).every)
+    return State.PARTIAL if any(receipt.received for receipt in receipts) else State.FAILED
 
 
 def coverage_asked_for(asked: StrictFilterSet, kind: str) -> Coverage:

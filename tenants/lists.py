@@ -99,6 +99,11 @@ def find_group(name: str) -> TenantGroup | None:
     return found
 
 
+def tenants_of_group(group: TenantGroup) -> list[Tenant]:
+    """The visible tenants of a group, by name."""
+    return list(Tenant.objects.filter(id__in=_members(group)).order_by("name"))
+
+
 def find_tenant(name_or_id: str) -> Tenant | None:
     """The visible tenant of this name or id."""
     wanted = Q(name=name_or_id.strip().lower())

@@ -10,6 +10,7 @@ from governance.keys import new_id
 from governance.tenancy import TenantManager, TenantOwned
 from tenants.querysets import (
     MembershipManager,
+    SavedViewQuerySet,
     SubscriptionQuerySet,
     TenantGroupManager,
     TenantRowManager,
@@ -166,3 +167,26 @@ class Membership(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.user_id} is {self.role} of {self.tenant_id}"
+
+
+class SavedView(models.Model):
+    """A question to a list that a person named: its filters, sort and columns, as the rest of an address.
+
+    It belongs to a person and not to a tenant: only its owner ever sees it. It keeps the words of the question and no
+    answer; whatever the owner may not see any more is refused when the question is asked.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+", db_index=False)
+    listing = models.CharField(max_length=64)  # `Listing.key`
+    name = models.CharField(max_length=80)
+    query = models.CharField(max_length=2000, blank=True)
+
+    objects: ClassVar[Any] = models.Manager.from_queryset(SavedViewQuerySet)()
+
+    class Meta:
+        db_table = "saved_views"
+        constraints = [models.UniqueConstraint(fields=["user", "listing", "name"], name="one_view_of_a_name_per_list")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -71,6 +71,14 @@ class MembershipManager(TenantManager.from_queryset(MembershipQuerySet)):  # typ
         return rows.filter(user_id=user_id)
 
 
+class SavedViewQuerySet(models.QuerySet[Any]):
+    """Sentences about saved views."""
+
+    def of(self, user_id: UUID) -> Self:
+        """One person's own, by list and name. The only question about them that a page asks."""
+        return self.filter(user_id=user_id).order_by("listing", "name")
+
+
 class UserManager(BaseUserManager[Any]):
     """People, found by e-mail address whatever its letter case."""
 

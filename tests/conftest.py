@@ -15,6 +15,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from django.conf import LazySettings
 from django.core.cache import cache
 from django.test import Client
+from redis import Redis
 
 from audit.runs import SyncSummary
 from governance.access import Role
@@ -89,6 +90,16 @@ def start_azure(
 def azure(start_azure: StartAzure) -> Simulator:
     """A small Azure: contoso and fabrikam, two subscriptions and sixty resources each."""
     return start_azure(resources_per_tenant=60)
+
+
+@pytest.fixture
+def broker(settings: LazySettings) -> Iterator[Any]:
+    """The broker, empty before and after."""
+    client: Any = Redis.from_url(settings.CELERY_BROKER_URL)
+    client.flushdb()
+    yield client
+    client.flushdb()
+    client.close()
 
 
 def secret_variable(tenant_name: str) -> str:

@@ -57,6 +57,12 @@ def can_read_groups(azure: AzureConnection, subscription_id: str) -> None:
         next(iter(azure.resources(subscription_id).resource_groups.list(top=1)), None)
 
 
+def has_groups(azure: AzureConnection, subscription_id: str) -> bool:
+    """Whether the subscription has a resource group at all."""
+    with typed_errors():
+        return next(iter(azure.resources(subscription_id).resource_groups.list(top=1)), None) is not None
+
+
 def list_resources(azure: AzureConnection, subscription_id: str) -> Iterator[ResourceRecord | Unreadable]:
     """Every resource of a subscription, WITHOUT its properties (`properties` is None), to the last page.
 

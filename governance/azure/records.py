@@ -1,7 +1,8 @@
-"""A resource as Azure describes it, read from a row of Resource Graph or of the ARM list."""
+"""A resource or a group as Azure describes it, read from a row of Resource Graph or of the ARM list."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
@@ -12,6 +13,7 @@ MAX_LOCATION = 64
 MAX_TAG_KEY = 512
 MAX_TAG_VALUE = 256
 LONGEST_NAMED = 64  # characters of a field's name in a reason
+Record = TypeVar("Record")
 NUL = b"\\u0000"  # as orjson writes it; PostgreSQL stores it in no text and no JSON
 
 
@@ -38,6 +40,18 @@ class ResourceRecord(NamedTuple):
     properties: str | None
 
 
+class GroupRecord(NamedTuple):
+    """One resource group."""
+
+    azure_id: str
+    name: str
+    location: str  # lower case, no spaces
+    subscription_id: str  # lower case
+    managed_by: str
+    tags: dict[str, str]
+    tags_json: str
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """A row that could not be read, with the reason in words. `azure_id` and `subscription_id` are "" when unknown."""
@@ -49,8 +63,17 @@ class Unreadable:
 
 def read_resource(row: Any) -> ResourceRecord | Unreadable:
     """One row as Azure sent it. Never raises: what cannot be read comes back as `Unreadable`."""
+    return _read(row, _record)
+
+
+def read_group(row: Any) -> GroupRecord | Unreadable:
+    """One row of the resource groups. Never raises: what cannot be read comes back as `Unreadable`."""
+    return _read(row, _group)
+
+
+def _read(row: Any, reader: Callable[[dict[str, Any]], Record]) -> Record | Unreadable:
     try:
-        return _record(row)
+        return reader(row)
     except KeyError as error:
         reason = f"The field {error} is missing."
     except (TypeError, ValueError, AttributeError, orjson.JSONEncodeError) as error:
@@ -80,6 +103,19 @@ def _record(row: dict[str, Any]) -> ResourceRecord:
         zones_json=_canonical_or(row.get("zones"), "[]"),
         identity_json=_canonical_or(row.get("identity"), "{}"),
         properties=None if properties is None else canonical(properties),
+    )
+
+
+def _group(row: dict[str, Any]) -> GroupRecord:
+    tags = _tags(row.get("tags"))
+    return GroupRecord(
+        azure_id=_text(row, "id", MAX_ID),
+        name=_text(row, "name", 256),
+        location=_optional_text(row, "location", MAX_LOCATION).lower().replace(" ", ""),
+        subscription_id=_text(row, "subscriptionId", 64).lower(),
+        managed_by=_optional_text(row, "managedBy", MAX_ID),
+        tags=tags,
+        tags_json=_canonical_or(tags, "{}"),
     )
 
 

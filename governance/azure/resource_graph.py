@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from governance.azure.errors import BadShapeError
-from governance.azure.records import ResourceRecord, Unreadable, read_resource
+from governance.azure.records import GroupRecord, ResourceRecord, Unreadable, read_group, read_resource
 from governance.azure.transport import Answer, AzureConnection, PageProgress, quota_reset_seconds
 
 PATH = "/providers/Microsoft.ResourceGraph/resources?api-version=2021-03-01"
@@ -22,6 +22,9 @@ RESOURCES_QUERY = (
     "managedBy, zones, identity, properties | order by id asc"
 )
 COUNT_QUERY = "resources | summarize expected = count() by subscriptionId"
+GROUPS = "resourcecontainers | where type =~ 'microsoft.resources/subscriptions/resourcegroups'"
+GROUPS_QUERY = f"{GROUPS} | project id, name, location, subscriptionId, managedBy, tags | sort by id asc"
+COUNT_GROUPS_QUERY = f"{GROUPS} | summarize expected = count() by subscriptionId"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,18 @@ class ResourcePage:
 
 def count_by_subscription(azure: AzureConnection, subscription_ids: Sequence[str]) -> dict[str, int]:
     """How many resources each subscription holds. One without resources, or not visible, is not in the answer."""
+    return _counts(azure, COUNT_QUERY, subscription_ids)
+
+
+def count_groups_by_subscription(azure: AzureConnection, subscription_ids: Sequence[str]) -> dict[str, int]:
+    """How many resource groups each subscription holds. One without groups, or not visible, is not in the answer."""
+    return _counts(azure, COUNT_GROUPS_QUERY, subscription_ids)
+
+
+def _counts(azure: AzureConnection, query: str, subscription_ids: Sequence[str]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for group in batches(subscription_ids, MAX_SUBSCRIPTIONS):
-        for body in _pages(azure, COUNT_QUERY, group):
+        for body in _pages(azure, query, group):
             for row in read_rows(body):
                 counts[_required(row, "subscriptionId").lower()] = int(_required(row, "expected"))
     return counts
@@ -49,6 +61,12 @@ def resource_pages(azure: AzureConnection, subscription_ids: Sequence[str]) -> I
     """
     for body in _pages(azure, RESOURCES_QUERY, subscription_ids):
         yield read_page(body)
+
+
+def group_pages(azure: AzureConnection, subscription_ids: Sequence[str]) -> Iterator[list[GroupRecord | Unreadable]]:
+    """All resource groups of up to 200 subscriptions, page by page. Raises as `resource_pages` does."""
+    for body in _pages(azure, GROUPS_QUERY, subscription_ids):
+        yield [read_group(row) for row in read_rows(body)]
 
 
 def read_page(body: dict[str, Any]) -> ResourcePage:

@@ -2,7 +2,9 @@
 
 from governance.portal.sync_lists import SYNCS_LIST
 from governance.ui.listing import Listing
+from inventory.hygiene_lists import CHANGES, ORPHANS
 from inventory.lists import RESOURCES
+from inventory.tag_lists import TAG_RULES, VIOLATIONS
 
-EVERY: tuple[Listing, ...] = (RESOURCES, SYNCS_LIST)
+EVERY: tuple[Listing, ...] = (RESOURCES, ORPHANS, CHANGES, TAG_RULES, VIOLATIONS, SYNCS_LIST)
 LISTINGS: dict[str, Listing] = {listing.key: listing for listing in EVERY}

@@ -17,6 +17,9 @@ from tenants.models import Tenant, TenantGroup
 PLACES = (
     ("Overview", "portal:overview"),
     ("Resources", "inventory:resources"),
+    ("Orphans", "inventory:orphans"),
+    ("Changes", "inventory:changes"),
+    ("Tags", "inventory:tags"),
     ("Syncs", "portal:syncs"),
     ("Files", "portal:files"),
 )

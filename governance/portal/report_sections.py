@@ -8,14 +8,18 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from governance.bulk import pages_in_order
 from governance.exports import Table as Rows
 from governance.exports import Value
 from governance.portal.exporting import question, write
-from governance.portal.report_parts import Ground, Heading, Section
+from governance.portal.report_parts import Ground, Heading, Section, Table
 from governance.ui import charts
+from governance.ui.listing import Listing
 from inventory import summaries
+from inventory.hygiene_lists import ORPHANS
 from inventory.lists import RESOURCES
 from inventory.models import Resource, ResourceChange
+from inventory.tag_lists import VIOLATIONS
 
 DAYS = 30  # whose changes are told
 LATEST = 100  # changes that are told one by one
@@ -124,6 +128,40 @@ def changes(ground: Ground) -> Section:
     )
 
 
+def orphans(ground: Ground) -> Section:
+    """What is attached to nothing, since when, and by which rule."""
+    widths = {"name": 22, "rule": 36, "since": 14, "resource_group": 16, "tenant": 12}
+    query = "&".join(filter(None, (ground.query, "verdict=unknown")))
+    untold = question(ORPHANS.key, query, format="csv").rows.count()
+    words = ["Attached to nothing, each with since when and the words of the rule."]
+    if untold:
+        words.append(f"Of {untold:,} more it cannot be told: their properties could not be read.")
+    return Section("orphans", "Orphans", tuple(words), tables=(_listed(ground, ORPHANS, widths),))
+
+
+def tag_violations(ground: Ground) -> Section:
+    """Where tags are not what the rules demand."""
+    widths = {"resource": 24, "key": 14, "kind": 14, "found": 14, "wanted": 22, "tenant": 12}
+    return Section("tags", "Tag violations", tables=(_listed(ground, VIOLATIONS, widths),))
+
+
+def _listed(ground: Ground, listing: Listing, widths: dict[str, int]) -> Table:
+    """A list of the portal as a table: these columns with their widths, in the list's own order."""
+    query = "&".join(filter(None, (ground.query, f"columns={','.join(widths)}")))
+    asked = question(listing.key, query, format="csv")
+    headings = tuple(Heading(column.title, widths[column.key], number=column.number) for column in asked.columns)
+    if asked.rows.count() > ground.rows_left:
+        out = io.BytesIO()
+        made = write(asked, out, for_whom=ground.made_for)
+        return ground.attached(listing.title, headings, made.written.rows, out.getvalue())
+    rows = [
+        tuple(column.value(row) for column in asked.columns)
+        for page in pages_in_order(asked.rows, asked.order)
+        for row in page
+    ]
+    return ground.table(listing.title, headings, rows)
+
+
 def every_resource(ground: Ground) -> Section:
     """The whole list: printed, attached, or counted with the way to get it."""
     title, total = "All resources", ground.estate.total
@@ -143,7 +181,15 @@ def every_resource(ground: Ground) -> Section:
     return Section("all", title, tables=(ground.table(title, _RESOURCE_HEADINGS, printed),))
 
 
-SECTIONS: tuple[Callable[[Ground], Section], ...] = (summary, receipt, resources_by, changes, every_resource)
+SECTIONS: tuple[Callable[[Ground], Section], ...] = (
+    summary,
+    receipt,
+    resources_by,
+    orphans,
+    tag_violations,
+    changes,
+    every_resource,
+)
 
 _GAP_HEADINGS = (
     Heading("Tenant", 14),

@@ -62,6 +62,7 @@ SYNCS_LIST = Listing(
     default_sort="-started_at",
     rows=sync_rows,
     coverage_kind="",
+    page="portal:syncs",
     columns=(
         Column("started", "Started (UTC)", lambda row: row.started_at, _started, sort="started_at"),
         Column(

@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from governance.portal import files, overview, syncs
+from governance.portal import files, overview, resources, saved_views, syncs
 
 app_name = "portal"
 urlpatterns = [
     path("", overview.overview, name="overview"),
+    path("resources/<str:resource_id>/", resources.resource, name="resource"),
+    path("views/", saved_views.saved_views, name="views"),
+    path("views/<str:view_id>/", saved_views.saved_view, name="view"),
     path("syncs/", syncs.syncs, name="syncs"),
     path("syncs/run/", syncs.run_now, name="run-now"),
     path("syncs/<str:run_id>/", syncs.sync_run, name="sync-run"),

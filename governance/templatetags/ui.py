@@ -7,10 +7,12 @@ from typing import Any
 
 from django import template
 from django.core.paginator import Page
+from django.http import QueryDict
 from django.template import Context
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from governance.filters import PhrasesField, Words, WordsField, words_in
 from governance.ui import cells
 from governance.ui.listing import Column
 
@@ -30,11 +32,21 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A filter in force. `without` is what `{% querystring %}` takes to drop it."""
+    """A filter in force. `without` is what `{% address_with %}` takes to drop it."""
 
     label: str
     value: str
-    without: dict[str, None]
+    without: dict[str, list[str] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """A choice of several: its options, what is in force in words, and whether that is what is not wanted."""
+
+    options: list[Option]
+    summary: str
+    turned: bool
+    text: str  # what is in force, as one value
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,12 @@ def pairs(values: Iterable[str]) -> list[tuple[str, str]]:
     return [(value, value) for value in values]
 
 
+@register.filter
+def stated(choices: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A form field's choices without the empty one."""
+    return [(str(value), str(label)) for value, label in choices if value]
+
+
 @register.simple_tag
 def options(choices: Sequence[tuple[str, str]], current: str | None) -> list[Option]:
     """The choices of a select. What is in force stays selected even when it is not among them."""
@@ -75,16 +93,66 @@ def options(choices: Sequence[tuple[str, str]], current: str | None) -> list[Opt
 
 
 @register.simple_tag
+def checks(filters: Any, name: str, choices: Sequence[tuple[str, str]], every: str) -> Checks:
+    """The options of a filter that takes several values. What is in force stays among them; `every`: nothing is."""
+    asked = _asked(filters, name)
+    wanted = {word.lower() for word in asked.words}
+    rows = [Option(value, label, value.lower() in wanted) for value, label in choices]
+    known = {row.value.lower() for row in rows}
+    strange = [Option(word, word, is_selected=True) for word in asked.words if word.lower() not in known]
+    chosen = [row.label for row in (*strange, *rows) if row.is_selected]
+    words = every if not chosen else chosen[0] if len(chosen) == 1 else f"{len(chosen)} chosen"
+    summary = f"not: {words}" if asked.turned and chosen else words
+    return Checks([*strange, *rows], summary, asked.turned, ("!" if asked.turned else "") + ",".join(asked.words))
+
+
+def _asked(filters: Any, name: str) -> Words:
+    """The words in force, before they are checked."""
+    data = filters.data
+    return words_in(data.getlist(name) if isinstance(data, QueryDict) else [])
+
+
+@register.simple_tag
 def chips(filters: Any, **names: Sequence[tuple[str, str]]) -> list[Chip]:
     """The filters in force, in the order of the filter set. `names` gives words for values: `place=choices`."""
-    found = []
+    found: list[Chip] = []
     for name, field in filters.form.fields.items():
-        value = str(filters.data.get(name) or "").strip()
-        if value and name not in NOT_FILTERS:
-            words: dict[Any, Any] = dict(names.get(name) or getattr(field, "choices", None) or ())
-            label = str(field.label).partition(" (")[0]
+        label = str(field.label).partition(" (")[0]
+        words: dict[Any, Any] = dict(names.get(name) or getattr(field, "choices", None) or ())
+        if isinstance(field, WordsField):
+            found += _chips_of_words(name, label, _asked(filters, name), words)
+        elif isinstance(field, PhrasesField):
+            found += _chips_of_phrases(name, label, phrases(filters, name))
+        elif (value := str(filters.data.get(name) or "").strip()) and name not in NOT_FILTERS:
             found.append(Chip(label, str(words.get(value, value)), {name: None, "page": None}))
     return found
+
+
+def _chips_of_words(name: str, label: str, asked: Words, words: dict[Any, Any]) -> list[Chip]:
+    """One for each word: dropping it leaves the others."""
+    chips_found = []
+    for word in asked.words:
+        rest = [other for other in asked.words if other != word]
+        left: list[str] | None = [f"!{rest[0]}", *rest[1:]] if asked.turned and rest else rest or None
+        says = str(words.get(word, words.get(word.lower(), word)))
+        chips_found.append(Chip(f"{label} not" if asked.turned else label, says, {name: left, "page": None}))
+    return chips_found
+
+
+def _chips_of_phrases(name: str, label: str, asked: list[str]) -> list[Chip]:
+    chips_found = []
+    for one in asked:
+        rest = [other for other in asked if other != one]
+        words = f"{label} not" if one.startswith("!") else label
+        chips_found.append(Chip(words, one.removeprefix("!"), {name: rest or None, "page": None}))
+    return chips_found
+
+
+@register.simple_tag
+def phrases(filters: Any, name: str) -> list[str]:
+    """The texts in force of a filter that takes several, before they are checked."""
+    data = filters.data
+    return list(dict.fromkeys(filter(None, map(str.strip, data.getlist(name) if isinstance(data, QueryDict) else []))))
 
 
 @register.simple_tag
@@ -134,12 +202,12 @@ def unlocalized(value: float) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def address_with(context: Context, changes: Mapping[str, str | None]) -> str:
+def address_with(context: Context, changes: Mapping[str, str | list[str] | None]) -> str:
     """The query string of this page with some parameters changed, or dropped (None). "?" when nothing is left."""
     query = context["request"].GET.copy()
     for name, value in changes.items():
         if value is None:
             query.pop(name, None)
         else:
-            query[name] = value
+            query.setlist(name, value if isinstance(value, list) else [value])
     return f"?{query.urlencode()}"

@@ -40,13 +40,17 @@ def bars(
     unit: str,
     most: int = MOST_BARS,
     addresses: Mapping[str, str] | None = None,
+    in_order: bool = False,
 ) -> Bars:
-    """A bar per label, in the order of size; a label without words is "(none)". `addresses`: where a label leads."""
+    """A bar per label, in the order of size; a label without words is "(none)". `addresses`: where a label leads.
+
+    `in_order` keeps the order given, and labels of nothing too: for steps such as ages. Nothing at all has no bar.
+    """
     leads_to = addresses or {}
-    ordered = sorted(((label, value) for label, value in counts if value), key=lambda pair: (-pair[1], pair[0]))
+    ordered = list(counts) if in_order and any(value for _, value in counts) else _by_size(counts)
     shown, rest = (ordered, []) if len(ordered) <= most + 1 else (ordered[:most], ordered[most:])
     total = sum(value for _, value in ordered)
-    longest = shown[0][1] if shown else 1
+    longest = max((value for _, value in shown), default=1)
     return Bars(
         title=title,
         unit=unit,
@@ -58,6 +62,10 @@ def bars(
         others=len(rest),
         others_value=sum(value for _, value in rest),
     )
+
+
+def _by_size(counts: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    return sorted(((label, value) for label, value in counts if value), key=lambda pair: (-pair[1], pair[0]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 
 from governance.filters import StrictFilterSet
@@ -21,23 +21,33 @@ PAGE_ROWS = 50
 NOT_FILTERS = frozenset({"page", "sort", "columns"})
 
 
+def asked_of(listing: Listing, parameters: QueryDict) -> tuple[StrictFilterSet, tuple[Column, ...]]:
+    """What an address asks of a list: the filterset (not valid when something is wrong) and the columns."""
+    asked: StrictFilterSet = listing.filterset(parameters, queryset=listing.rows())
+    try:
+        return asked, listing.chosen(column_keys(parameters.getlist("columns")))
+    except KeyError as error:
+        known = ", ".join(column.key for column in listing.columns)
+        asked.refuse(f"There is no column {str(error.args[0])[:60]!r}. Known: {known}.")
+        return asked, listing.chosen(())
+
+
+def kept_query(parameters: QueryDict) -> str:
+    """The question in an address without what is only of the moment: its page, and what was left empty."""
+    kept = QueryDict(mutable=True)
+    for name, values in parameters.lists():
+        if name != "page" and any(values):
+            kept.setlist(name, [value for value in values if value])
+    return kept.urlencode()
+
+
 class ListPage:
     """One request for one list. Wrong parameters make an empty page with `problems` and status 400."""
 
     def __init__(self, request: HttpRequest, listing: Listing) -> None:
         self.request, self.listing = request, listing
-        self.asked: StrictFilterSet = listing.filterset(request.GET, queryset=listing.rows())
-        self.columns = self._columns()
+        self.asked, self.columns = asked_of(listing, request.GET)
         self.is_valid = self.asked.is_valid()
-
-    def _columns(self) -> tuple[Column, ...]:
-        keys = column_keys(self.request.GET.getlist("columns"))
-        try:
-            return self.listing.chosen(keys)
-        except KeyError as error:
-            known = ", ".join(column.key for column in self.listing.columns)
-            self.asked.refuse(f"There is no column {str(error.args[0])[:60]!r}. Known: {known}.")
-            return self.listing.chosen(())
 
     @property
     def problems(self) -> dict[str, list[str]]:

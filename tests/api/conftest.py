@@ -1,11 +1,6 @@
 """The API as a program sees it: signed-in clients of a contoso and a fabrikam that were read whole."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from django.conf import LazySettings
-from redis import Redis
 
 from governance.azure.simulator.server import Simulator
 from tenants.models import Tenant, User
@@ -31,13 +26,3 @@ def as_alice(alice: User) -> Program:
 def as_auditor(synced: Simulator, auditor: User) -> Program:
     """A program that acts for the auditor: both tenants, after they were read."""
     return Program(auditor)
-
-
-@pytest.fixture
-def broker(settings: LazySettings) -> Iterator[Any]:
-    """The broker, empty before and after."""
-    client: Any = Redis.from_url(settings.CELERY_BROKER_URL)
-    client.flushdb()
-    yield client
-    client.flushdb()
-    client.close()

@@ -53,6 +53,18 @@ class Program:
         """Send JSON."""
         return self.client.post(f"/api/v1/{path}", body, content_type="application/json")
 
+    def put(self, path: str, body: Any) -> Any:
+        """Replace by JSON."""
+        return self.client.put(f"/api/v1/{path}", body, content_type="application/json")
+
+    def patch(self, path: str, body: Any) -> Any:
+        """Change by JSON."""
+        return self.client.patch(f"/api/v1/{path}", body, content_type="application/json")
+
+    def delete(self, path: str) -> Any:
+        """Delete."""
+        return self.client.delete(f"/api/v1/{path}")
+
 
 def problem(response: Any, status: int) -> dict[str, Any]:
     """The body of a refusal, checked to be what RFC 9457 asks for."""

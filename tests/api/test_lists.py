@@ -238,7 +238,9 @@ def test_an_unknown_kind_or_outcome_is_refused(as_alice: Program, parameter: str
 def test_one_run_is_told_with_its_receipts(runs: list[str], as_alice: Program) -> None:
     ok, partial = as_alice.page(f"syncs/{runs[2]}/"), as_alice.page(f"syncs/{runs[1]}/")
 
-    assert sum(receipt["received"] for receipt in ok["receipts"]) == ok["received"] == 60
+    of_resources = [receipt for receipt in ok["receipts"] if receipt["source"] == "resource_graph"]
+    assert {receipt["source"] for receipt in ok["receipts"]} == {"resource_graph", "resource_groups"}
+    assert sum(receipt["received"] for receipt in of_resources) == ok["received"] == 60
     assert all(receipt["complete"] and receipt["last_complete_at"] for receipt in ok["receipts"])
     assert partial["set_aside"] == 1
     assert [receipt["reason"] != "" for receipt in partial["receipts"]].count(True) >= 1
@@ -285,7 +287,7 @@ def test_coverage_after_a_failed_reading_keeps_the_old_date(runs: list[str], as_
 
     assert found["state"] == "failed"
     assert {gap["tenant"] for gap in found["gaps"]} == {"contoso"}
-    assert len(found["gaps"]) == 2
+    assert len(found["gaps"]) == 4  # two subscriptions, each with its resources and its groups
 
 
 def test_coverage_is_of_the_tenant_asked_for(synced: Simulator, as_auditor: Program, contoso: Tenant) -> None:

@@ -11,10 +11,11 @@ from django.urls import resolve
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from governance.azure.simulator.server import Simulator
+from inventory.tasks import judge_tags
 from tenants.models import Tenant, User
 from tests.api.program import Program
 from tests.conftest import person
-from tests.portal.crawl import KINDS, addresses
+from tests.portal.crawl import OBJECTS, addresses
 from tests.processes import ROOT
 
 FILE = ROOT / "docs" / "openapi.yaml"
@@ -38,7 +39,7 @@ def test_the_file_is_what_the_command_writes() -> None:
 
 
 def test_every_address_of_the_api_is_described(described: dict[str, Any]) -> None:
-    keys = dict.fromkeys(KINDS, "KEY")
+    keys = dict.fromkeys(OBJECTS, "KEY")
     real = {address.path(keys) for address in addresses() if address.is_api}
 
     told = {PARAMETER.sub("KEY", path) for path in described["paths"]}
@@ -88,7 +89,12 @@ def test_answers_fit_their_description(
     synced: Simulator, described: dict[str, Any], alice: User, bob: User, contoso: Tenant, broker: Any
 ) -> None:
     as_alice, stranger = Program(alice), Program(person("dora@nowhere.example"))
-    first = {path: as_alice.rows(f"{path}/")[0]["id"] for path in ("tenants", "subscriptions", "resources", "syncs")}
+    rule = {"tenant": str(contoso.id), "key": "nobody-has-it"}
+    added = as_alice.post("tag-rules/", rule)
+    judge_tags(str(contoso.id))
+    lists = ("tenants", "subscriptions", "resources", "syncs", "orphans", "tag-rules", "tag-violations")
+    first = {path: as_alice.rows(f"{path}/")[0]["id"] for path in lists}
+    first["changes"] = as_alice.rows("changes/", baseline="any")[0]["id"]
     asked: list[tuple[str, str, Any]] = [("/api/v1/me/", "get", as_alice.ask("me/"))]
     for path, key in first.items():
         a_list, one = f"/api/v1/{path}/", f"/api/v1/{path}/{{id}}/"
@@ -107,9 +113,9 @@ def test_answers_fit_their_description(
         (changes, "get", stranger.ask(f"resources/{first['resources']}/changes/")),
         (changes, "get", as_alice.ask(f"resources/{first['resources']}/changes/", kind="x")),
     ]
-    for path, wanted in (("exports", {"list": "resources", "format": "csv"}), ("reports", {"tenant": "contoso"})):
+    for path, a_file in (("exports", {"list": "resources", "format": "csv"}), ("reports", {"tenant": "contoso"})):
         a_list, one = f"/api/v1/{path}/", f"/api/v1/{path}/{{id}}/"
-        asked += [(a_list, "post", as_alice.post(f"{path}/", wanted))]
+        asked += [(a_list, "post", as_alice.post(f"{path}/", a_file))]
         key = as_alice.rows(f"{path}/")[0]["id"]
         asked += [
             (a_list, "get", as_alice.ask(f"{path}/")),
@@ -118,7 +124,16 @@ def test_answers_fit_their_description(
             (one, "get", stranger.ask(f"{path}/{key}/")),
         ]
     body = {"tenant": str(contoso.id), "kind": "resources"}
+    one_rule, wanted = f"tag-rules/{first['tag-rules']}/", {"key": "owner", "types": ["microsoft.web/sites"]}
     asked += [
+        ("/api/v1/tag-compliance/", "get", as_alice.ask("tag-compliance/")),
+        ("/api/v1/tag-rules/", "post", added),
+        ("/api/v1/tag-rules/", "post", as_alice.post("tag-rules/", {"key": "x"})),
+        ("/api/v1/tag-rules/", "post", Program(bob).post("tag-rules/", rule)),
+        ("/api/v1/tag-rules/", "post", stranger.post("tag-rules/", rule)),
+        ("/api/v1/tag-rules/{id}/", "put", as_alice.put(one_rule, wanted)),
+        ("/api/v1/tag-rules/{id}/", "patch", as_alice.patch(one_rule, {"key": ""})),
+        ("/api/v1/tag-rules/{id}/", "delete", Program(bob).delete(one_rule)),
         ("/api/v1/syncs/", "post", as_alice.post("syncs/", body)),
         ("/api/v1/syncs/", "post", as_alice.post("syncs/", {})),
         ("/api/v1/syncs/", "post", Program(bob).post("syncs/", body)),
@@ -131,4 +146,4 @@ def test_answers_fit_their_description(
         validator(described, path, method, response).validate(response.json())
         statuses.add(response.status_code)
 
-    assert statuses == {200, 202, 400, 401, 403, 404}
+    assert statuses == {200, 201, 202, 400, 401, 403, 404}

@@ -36,8 +36,19 @@ def test_every_index_but_two_starts_with_the_tenant(compiled: str) -> None:
 
     assert len(checked) >= 9
     others = [line for line in checked if "([tenant_id]" not in line]
-    # docs/adr/0006 and docs/adr/0011
-    assert sorted(line.split()[2] for line in others) == ["[report_file_tenants_of_file]", "[resources_in_order]"]
+    in_order = {"[resources_in_order]", "[resource_changes_in_order]"}  # docs/adr/0006
+    of_file = {"[report_file_tenants_of_file]"}  # docs/adr/0011
+    assert {line.split()[2] for line in others} == in_order | of_file
+
+
+def test_one_open_orphan_period_is_enforced_by_filtered_indexes(compiled: str) -> None:
+    for subject in ("resource", "group"):
+        wanted = (
+            f"CREATE UNIQUE INDEX [one_open_period_per_{subject}] ON [orphans] ([tenant_id], [{subject}_id], [rule])"
+        )
+        [index] = [line for line in compiled.splitlines() if wanted in line]
+        assert "[ended_at] IS NULL" in index
+        assert f"[{subject}_id] IS NOT NULL" in index
 
 
 def test_an_upsert_updates_and_then_inserts_what_is_missing_under_a_range_lock() -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from governance.azure import resource_graph
 from governance.azure.arm import read_subscription
-from governance.azure.records import ResourceRecord, read_resource
+from governance.azure.records import GroupRecord, ResourceRecord, read_group, read_resource
 from governance.azure.transport import error_message, quota_reset_seconds
+from inventory.orphans import Subject, judge
 from inventory.shape import key_of, shape
 from tests.azure.simulator_client import Caller
 from tests.processes import ROOT
@@ -98,6 +99,33 @@ def test_the_same_machine_from_both_sources_is_one_resource() -> None:
     assert isinstance(graph, ResourceRecord)
     assert graph.azure_id != listed
     assert shape(graph).key == key_of(listed)
+
+
+@pytest.mark.parametrize(
+    ("name", "verdicts"),
+    [
+        ("NetworkInterfaceListAll.json", {"test-nic": "in_use", "test-nic2": "orphaned"}),
+        ("PublicIpAddressListAll.json", {"testDNS-ip": "in_use", "ip01": "in_use"}),
+        # Its pool names no member, and its NAT rule no target: a scale set of no machine looks the same.
+        ("LoadBalancerListAll.json", {"lb": "unknown", "lb3": "orphaned"}),
+    ],
+)
+def test_official_network_resources_are_judged(name: str, verdicts: dict[str, str]) -> None:
+    rows = example("Microsoft.Network", "2022-01-01", name)["value"]
+
+    judged = {row["name"]: judge(Subject(row["type"].lower(), row["name"], row["properties"])).verdict for row in rows}
+
+    assert judged == verdicts
+
+
+def test_recorded_resource_groups_are_read() -> None:
+    rows = recorded("CostFilterTest.test_cost_resource_group.0.json")["body"]["value"]
+
+    groups = [read_group({**row, "subscriptionId": row["id"].split("/")[2]}) for row in rows]
+
+    assert len(groups) > 4
+    assert all(isinstance(group, GroupRecord) for group in groups)
+    assert {group.name for group in groups if isinstance(group, GroupRecord)} == {row["name"] for row in rows}
 
 
 def test_subscriptions_and_their_tenants_are_read() -> None:

@@ -23,7 +23,7 @@ from governance.tenancy import Scope, entered
 from inventory.models import Resource
 from tenants.models import Tenant, User
 from tests.conftest import connect, person, sync
-from tests.portal.crawl import Address, addresses, files_of, side
+from tests.portal.crawl import Address, addresses, demand_a_tag, files_of, side
 
 RESOURCES = {"contoso": 130, "fabrikam": 60, "northwind": 40, "tailwind": 20}  # contoso fills three pages of a list
 PASSWORD = "a long and unusual sentence"
@@ -36,6 +36,8 @@ def make(azure: Simulator) -> dict[str, Any]:
     tenants = {name: connect(azure, name) for name in RESOURCES}
     people = _people()
     _read(azure, tenants)
+    for name in ("contoso", "fabrikam"):
+        demand_a_tag(tenants[name], people["alice"])
     files = files_of(people["alice"], SERVER_NAME=HOST)
     keys = side(azure, tenants["contoso"], tenants["fabrikam"], list(people.values()), files).keys
     return {

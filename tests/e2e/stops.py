@@ -14,7 +14,7 @@ def pages(portal: Portal) -> list[Stop]:
 def states(portal: Portal) -> list[Stop]:
     """Empty, partial, failed, refused: the same pages with less luck."""
     unlucky = [*_without_any_tenant(portal), *_with_an_unknown_parameter(portal)]
-    return [*unlucky, *_lists(), *_runs(portal), *_refusals(portal)]
+    return [*unlucky, *_lists(), *_hygiene(portal), *_runs(portal), *_refusals(portal)]
 
 
 def _without_any_tenant(portal: Portal) -> list[Stop]:
@@ -45,6 +45,23 @@ def _lists() -> list[Stop]:
         Stop("syncs, as a reader", "/syncs/", who="bob"),
         Stop("syncs, as the auditor", "/syncs/", who="audrey"),
         Stop("syncs, nothing found", "/syncs/?tenant=fabrikam&outcome=failed"),
+    ]
+
+
+def _hygiene(portal: Portal) -> list[Stop]:
+    rule = f"/tags/rules/{portal.estate['keys']['tag-rule']}/"
+    return [
+        *(Stop(f"{place}, never read", f"/{place}/", who="ines") for place in ("orphans", "changes", "tags")),
+        Stop("orphans, everything", "/orphans/?verdict=any&ended=any&columns=name,verdict,basis,ended,ending"),
+        Stop("orphans, one rule", "/orphans/?rule=disk-unattached&older_than=0"),
+        Stop("orphans, wrong values", "/orphans/?rule=none&older_than=x", statuses=(400,)),
+        Stop("changes, with first readings", "/changes/?baseline=any"),
+        Stop("changes, of tags", "/changes/?field=tags&kind=changed"),
+        Stop("tags, as a reader", "/tags/", who="bob"),
+        Stop("tag rules, as a reader", "/tags/rules/", who="bob"),
+        Stop("tag rule, as a reader", rule, who="bob"),
+        Stop("tag rule, refused", rule, statuses=(400,), body={"key": ""}),
+        Stop("new tag rule, refused", "/tags/rules/", statuses=(400,), body={"tenant": "contoso", "key": ""}),
     ]
 
 

@@ -10,9 +10,10 @@ from django.core.management import CommandError, call_command
 from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.server import Simulator
 from governance.tenancy import Scope, entered
-from inventory.models import Resource, ResourceChange
+from inventory.models import Orphan, Resource, ResourceChange, ResourceGroup
 from tenants.models import Tenant
 from tests.conftest import sync
+from tests.inventory.orphan_truth import assert_orphans_are_true
 from tests.inventory.truth import assert_equal_to_truth
 
 
@@ -37,6 +38,27 @@ def test_an_off_boarded_subscription_no_longer_makes_runs_partial(azure: Simulat
         gone = Resource.objects.filter(subscription__subscription_id=lost)
         assert gone.count() == gone.deleted().count() == answer["resources_deleted"] > 0
         assert ResourceChange.objects.filter(kind="deleted").count() == gone.count()
+
+
+def test_off_boarding_ends_what_was_open_and_coming_back_begins_anew(azure: Simulator, contoso: Tenant) -> None:
+    sync(contoso)
+    lost = azure.tenants[0].subscription_ids[0].lower()
+    azure.faults.add(Fault("missing_subscription", subscription=lost))
+    sync(contoso)
+    with entered(Scope.of(contoso.id)):
+        open_before = Orphan.objects.open().filter(subscription__subscription_id=lost).count()
+
+    off_board(contoso, lost)
+
+    with entered(Scope.of(contoso.id)):
+        ours = Orphan.objects.filter(subscription__subscription_id=lost)
+        assert ours.filter(ending="off_boarded").count() == open_before > 0
+        assert not ours.open().exists()
+        assert not ResourceGroup.objects.live().filter(subscription__subscription_id=lost).exists()
+    azure.faults.clear()
+    sync(contoso)
+    sync(contoso)  # a group that is back is judged by the reading after
+    assert_orphans_are_true(azure, contoso)
 
 
 def test_an_off_boarded_subscription_that_comes_back_is_read_again(azure: Simulator, contoso: Tenant) -> None:

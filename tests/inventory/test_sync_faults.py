@@ -205,7 +205,7 @@ def test_too_long_a_wait_is_passed_on_to_the_scheduler(azure: Simulator, contoso
 
 
 def test_one_bad_row_stops_none_of_the_others(azure: Simulator, contoso: Tenant) -> None:
-    azure.faults.add(Fault("bad_row", path=GRAPH, how="oversized_name", row=5))
+    azure.faults.add(Fault("bad_row", path=GRAPH, query_contains=ROWS, how="oversized_name", row=5))
 
     summary = sync(contoso)
 
@@ -234,7 +234,7 @@ def test_the_arm_list_is_the_way_when_resource_graph_refuses(azure: Simulator, c
         assert set(Resource.objects.values_list("properties", flat=True)) == {None}
         assert ResourceChange.objects.count() == 0
         sources = CoverageReceipt.objects.values_list("source", "complete").distinct()
-        assert set(sources) == {("resource_graph", False), ("arm", True)}
+        assert set(sources) == {("resource_graph", False), ("resource_groups", False), ("arm", True)}
 
 
 def test_the_arm_list_changes_no_known_resource_and_deletes_none(azure: Simulator, contoso: Tenant) -> None:
@@ -291,7 +291,9 @@ def test_a_subscription_that_vanishes_has_lost_access_and_keeps_its_data(azure: 
     assert "not visible since" in summary.reason
     with entered(Scope.of(contoso.id)):
         assert Subscription.objects.get(subscription_id=lost).access_lost_at
-        assert CoverageReceipt.objects.get(run__outcome="partial", subscription__subscription_id=lost).last_complete_at
+        carried = CoverageReceipt.objects.filter(run__outcome="partial", subscription__subscription_id=lost)
+        assert sorted(row.source for row in carried) == ["resource_graph", "resource_groups"]
+        assert all(row.last_complete_at for row in carried)
     _assert_healed(azure, contoso)
     with entered(Scope.of(contoso.id)):
         assert Subscription.objects.get(subscription_id=lost).access_lost_at is None

@@ -14,18 +14,31 @@ from uuid import uuid4
 import orjson
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from audit.models import ReportFile, SyncRun
 from governance.azure.simulator.server import Simulator
 from governance.portal.tasks import make_file
 from governance.tenancy import Scope, entered
-from inventory.models import Resource, ResourceChange
+from inventory.actions import TagRuleWish, add_tag_rule
+from inventory.models import Orphan, Resource, ResourceChange, ResourceGroup, TagRule, TagViolation
+from inventory.violation_store import judge_tenant
+from tenants.actions import save_view
 from tenants.models import Subscription, Tenant, User
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SAFE = ("GET", "HEAD")
 # Which object a path parameter names. `pk` is named by the list it belongs to: "tenant-detail" is a tenant.
-OBJECT_OF_PARAMETER = {"run_id": "sync", "resource_id": "resource", "file_id": "export", "report_id": "report"}
+OBJECT_OF_PARAMETER = {
+    "run_id": "sync",
+    "resource_id": "resource",
+    "view_id": "view",
+    "rule_id": "tag-rule",
+    "file_id": "export",
+    "report_id": "report",
+}
+HYGIENE = ("orphan", "change", "tag-rule", "tag-violation")
+OBJECTS = ("tenant", "subscription", "resource", "sync", "view", "export", "report", *HYGIENE)
 CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SHORTEST_MARKER = 6  # characters; shorter names occur by chance
@@ -91,21 +104,26 @@ class Side:
     secrets: frozenset[str]  # words that nobody may ever see
 
 
-KINDS = ("tenant", "subscription", "resource", "sync", "export", "report")
-
-
 def missing() -> dict[str, str]:
     """Keys of objects that do not exist anywhere."""
-    return dict.fromkeys(KINDS, str(uuid4()))
+    return dict.fromkeys(OBJECTS, str(uuid4()))
 
 
 def malformed() -> dict[str, str]:
     """Keys that are none."""
-    return dict.fromkeys(KINDS, "no-key-'at'-all")
+    return dict.fromkeys(OBJECTS, "no-key-'at'-all")
+
+
+def demand_a_tag(tenant: Tenant, user: User) -> None:
+    """A tag rule with words of this tenant's own, judged: so that there are violations too."""
+    with entered(Scope.of(tenant.id)):
+        wish = TagRuleWish(f"tag-of-{tenant.name}", allowed_values=[f"value-of-{tenant.name}"])
+        add_tag_rule(tenant, wish, by=user)
+        judge_tenant(tenant.id, now=timezone.now())
 
 
 def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | None], files: dict[str, str]) -> Side:
-    """What is to be known of a synced tenant. `files` are those that its first person asked for."""
+    """What is to be known of a synced tenant. Its view and `files` are the first person's; the view is saved here."""
     there = azure.tenant(tenant.name)
     truth = azure.truth(tenant.name)
     foreign = orjson.dumps(azure.truth(other.name)).decode().lower()
@@ -128,12 +146,27 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             *map(str, ResourceChange.objects.values_list("id", flat=True)[:50]),
             *map(str, ReportFile.objects.values_list("id", flat=True)),
         }
+        rule = TagRule.objects.in_force().order_by("key").first()
+        words |= {
+            *(row.name for row in truth.resource_groups),
+            *map(str, Orphan.objects.values_list("id", flat=True)),
+            *map(str, ResourceGroup.objects.values_list("id", flat=True)),
+            *map(str, TagRule.objects.values_list("id", flat=True)),
+            *map(str, TagViolation.objects.values_list("id", flat=True)[:50]),
+            rule.key,
+            rule.allowed_values[0],
+        }
         keys = {
+            "orphan": str(Orphan.objects.order_by("name").first().id),
+            "change": str(ResourceChange.objects.order_by("-at", "-id").first().id),
+            "tag-rule": str(rule.id),
+            "tag-violation": str(TagViolation.objects.order_by("id").first().id),
             "tenant": str(tenant.id),
             "subscription": str(subscription.id),
             "resource": str(resource.id),
             "sync": str(run.id),
             **files,
+            "view": view_of(next(filter(None, people)), tenant),
         }
     markers = {word.lower() for word in words if len(word) >= SHORTEST_MARKER}
     return Side(
@@ -142,6 +175,13 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
         markers=frozenset(word for word in markers if word not in foreign),
         secrets=frozenset({there.client_secret.lower(), there.client_id.lower(), tenant.secret_ref.lower()}),
     )
+
+
+def view_of(user: User, tenant: Tenant) -> str:
+    """The key of a view that this person saved."""
+    name = f"view of {user.email}"
+    view, _ = save_view(user.id, listing="resources", name=name, query=f"tenant={tenant.name}")
+    return str(view.id)
 
 
 def client_of(user: User | None, **options: Any) -> Client:

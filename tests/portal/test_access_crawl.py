@@ -1,9 +1,9 @@
 """Every address, every person, every method: strangers learn nothing, readers change nothing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http.cookies import Morsel
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -21,9 +21,9 @@ from governance.azure.simulator.server import Simulator
 from governance.drf import KeysetPagination
 from governance.filters import StrictFilterSet
 from governance.tenancy import Scope, entered
-from inventory.models import Resource
+from inventory.models import HygieneState, Orphan, Resource, ResourceGroup, TagRule, TagViolation
 from tenants.actions import group_tenants
-from tenants.models import Membership, Subscription, Tenant, TenantGroup, TenantGroupMember, User
+from tenants.models import Membership, SavedView, Subscription, Tenant, TenantGroup, TenantGroupMember, User
 from tests.conftest import sync
 from tests.portal.crawl import (
     METHODS,
@@ -34,11 +34,13 @@ from tests.portal.crawl import (
     ask,
     client_of,
     comparable,
+    demand_a_tag,
     files_of,
     leaks,
     malformed,
     missing,
     side,
+    view_of,
 )
 
 # Open to everybody, signed in or not. Everything else is for people.
@@ -53,6 +55,12 @@ WATCHED: tuple[type[Model], ...] = (
     SyncRun,
     ReportFile,
     ReportFileTenant,
+    SavedView,
+    Orphan,
+    ResourceGroup,
+    TagRule,
+    TagViolation,
+    HygieneState,
 )
 SIGN_IN = "/sign-in/"
 SESSION = "sessionid"
@@ -68,6 +76,7 @@ class World:
     people: dict[str, User | None]
     broker: Any
     auditors_files: dict[str, str]
+    views: dict[str, str]  # the key of a view that each of them saved
     browsers: dict[str, Client] = field(default_factory=dict)
 
     def browser(self, who: str) -> Client:
@@ -79,17 +88,21 @@ class World:
 
     def own(self, who: str) -> Side:
         """The tenant that the crawl takes for this person's own."""
-        if who == "auditor":  # a file belongs to a person
-            return replace(self.contoso, keys={**self.contoso.keys, **self.auditors_files})
         return self.fabrikam if who == "charlie" else self.contoso
 
     def foreign(self, who: str) -> Side:
         """The other one."""
         return self.contoso if who == "charlie" else self.fabrikam
 
+    def keys(self, who: str) -> dict[str, str]:
+        """This person's own objects; a saved view and a file are a person's and not a tenant's."""
+        files = self.auditors_files if who == "auditor" else {}
+        return {**self.own(who).keys, **files, "view": self.views[who]}
+
     def forbidden(self, who: str) -> frozenset[str]:
-        """Words that no answer to this person may hold."""
-        secrets = self.contoso.secrets | self.fabrikam.secrets
+        """Words that no answer to this person may hold: nobody else's saved views among them."""
+        views = {word for other in self.views if other != who for word in (self.views[other], f"view of {other}@")}
+        secrets = self.contoso.secrets | self.fabrikam.secrets | views
         if who == "auditor":
             return secrets
         if who == "nobody":
@@ -123,6 +136,7 @@ def world(
         group_tenants(f"group-of-{tenant.name}", [tenant])
         with entered(Scope.of(tenant.id)):
             SyncRun.objects.update(requested_by=people[asker])
+        demand_a_tag(tenant, cast("User", people[asker]))
     group_tenants("everybody", [contoso, fabrikam])
     files = {who: files_of(people[who]) for who in ("alice", "charlie", "auditor")}
     broker = Redis.from_url(settings.CELERY_BROKER_URL)
@@ -134,6 +148,9 @@ def world(
         people=people,
         broker=broker,
         auditors_files=files["auditor"],
+        views={
+            name: view_of(user, fabrikam if name == "charlie" else contoso) for name, user in people.items() if user
+        },
     )
     broker.flushdb()
     broker.close()
@@ -142,10 +159,12 @@ def world(
 PEOPLE = ("alice", "olga", "bob", "charlie", "auditor", "nobody")
 
 
-def stored() -> dict[str, list[dict[str, Any]]]:
-    """Every value of the tables that readers must not change."""
+def stored(*, but: User | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Every value of the tables that readers must not change, a person's own saved views aside."""
     with entered(Scope.every_tenant(reason="A test looks at everything.")):
-        return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in WATCHED}
+        found = {model.__name__: list(model._default_manager.order_by("pk").values()) for model in WATCHED}
+    found["SavedView"] = [row for row in found["SavedView"] if but is None or row["user_id"] != but.id]
+    return found
 
 
 def without_own_files(rows: dict[str, list[dict[str, Any]]], person: User | None) -> dict[str, list[dict[str, Any]]]:
@@ -163,9 +182,11 @@ def own_files(person: User | None) -> set[str]:
 
 
 def body_for(tenant_id: str) -> dict[str, str]:
-    """What a form or a program sends to start a sync or an export, in one body that is sent to every address."""
-    sync = {"tenant": tenant_id, "kind": "resources", "status": "paused", "role": "admin", "name": "renamed"}
-    return {**sync, "list": "resources", "format": "csv", "query": f"tenant={tenant_id}", "report": "inventory"}
+    """What forms and programs send, all at once, to every address: sync, export, report, view, tag rule, deleting."""
+    sync_now = {"tenant": tenant_id, "kind": "resources", "status": "paused", "role": "admin"}
+    view = {"name": "renamed", "list": "resources", "query": f"tenant={tenant_id}", "do": "delete"}
+    file = {"format": "csv", "report": "inventory"}
+    return {**sync_now, **view, **file, "key": "a-new-tag", "is_required": "true", "action": "delete"}
 
 
 def visit(world: World, who: str, method: str, address: Address, keys: dict[str, str], tenant_id: str) -> Any:
@@ -261,7 +282,7 @@ def test_what_was_kept_for_one_person_is_not_shown_to_the_next(world: World, ord
 def test_people_reach_their_own_objects(world: World, who: str) -> None:
     for address in addresses():
         if address.needs_key:
-            response = visit(world, who, "GET", address, world.own(who).keys, "")
+            response = visit(world, who, "GET", address, world.keys(who), "")
 
             assert response.status_code == 200, address.view
 
@@ -340,6 +361,17 @@ def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], l
             "tag": [name, f"{name}:{value}"],
             "q": [unique],
             "deleted": ["no", "yes", "any"],
+            "orphaned": ["yes", "no", "unknown"],
+            "changed_since": ["2020-01-01"],
+            "since": ["2020-01-01"],
+            "until": ["2199-01-01"],
+            "baseline": ["any"],
+            "field": ["tags"],
+            "rule": ["disk-unattached"],
+            "verdict": ["any"],
+            "ended": ["any"],
+            "older_than": ["0"],
+            "key": [f"tag-of-{one.tenant.name}"],
             "kind": ["resources", "deleted"],
             "outcome": ["partial"],
             "sort": ["name", "-name"],
@@ -441,14 +473,14 @@ def test_error_pages_hold_nothing_of_a_foreign_tenant(world: World, who: str) ->
 def test_who_may_not_write_changes_nothing_anywhere(world: World, who: str) -> None:
     contoso = world.contoso.keys
     person = world.people[who]
-    before = without_own_files(stored(), person)
+    before = without_own_files(stored(but=person), person)
 
     for address in addresses():
         for keys in [contoso, missing()] if address.needs_key else [contoso]:
             for method in METHODS:
                 visit(world, who, method, address, keys, contoso["tenant"])
 
-    assert without_own_files(stored(), person) == before
+    assert without_own_files(stored(but=person), person) == before
     assert {file_id for (file_id,) in world.queue()} <= own_files(person)
 
 

@@ -56,3 +56,14 @@ def test_columns_stack_up_to_the_highest() -> None:
 
 def test_columns_of_nothing() -> None:
     assert columns("Changes", [], {"created": []}, unit="changes").total == 0
+
+
+def test_bars_of_steps_keep_their_order_and_their_zeros() -> None:
+    chart = bars("Ages", [("young", 1), ("middle", 0), ("old", 4)], unit="orphans", in_order=True)
+
+    assert [(bar.label, bar.value, bar.share) for bar in chart.rows] == [
+        ("young", 1, 25.0),
+        ("middle", 0, 0.0),
+        ("old", 4, 100.0),
+    ]
+    assert bars("Ages", [("young", 0)], unit="orphans", in_order=True).rows == ()

@@ -9,8 +9,22 @@ from tenants.models import User
 from tests.conftest import signed_in
 
 MISSING = "01a209d8-045c-773c-afd8-2f72501c3d2f"
-PAGES = {"/resources/": 200, "/resources/?page=0": 400, "/resources/?nonsense=1": 400, "/syncs/": 200, "/sign-in/": 302}
-OTHERS = {f"/syncs/{MISSING}/": 404, "/nowhere/": 404, "/api/v1/resources/": 200, "/healthz": 200, "/": 200}
+PAGES = {
+    "/resources/": 200,
+    "/resources/?page=0": 400,
+    "/resources/?nonsense=1": 400,
+    "/syncs/": 200,
+    "/views/": 200,
+    "/sign-in/": 302,
+}
+OTHERS = {
+    f"/syncs/{MISSING}/": 404,
+    f"/resources/{MISSING}/": 404,
+    "/nowhere/": 404,
+    "/api/v1/resources/": 200,
+    "/healthz": 200,
+    "/": 200,
+}
 
 
 def assert_guarded(answer: Any) -> None:

@@ -13,12 +13,15 @@ from django.utils import timezone
 from audit.models import CoverageReceipt, Outcome, ReportFile, ReportFileTenant, SyncRun
 from governance.portal import reports
 from governance.tenancy import Scope, entered
-from inventory.models import Resource
+from inventory.actions import MOST_RULES
+from inventory.models import HygieneState, Orphan, Resource, ResourceChange, TagRule, TagViolation
+from inventory.shape import key_of
+from tenants.actions import save_view
 from tenants.authorization import access_for
-from tenants.models import Subscription, Tenant, User
+from tenants.models import SavedView, Subscription, Tenant, User
 from tests.conftest import signed_in
 
-MOST = 16  # of a list, with what stands around it (the tenants and groups of the switcher)
+MOST = 17  # of a list, with what stands around it (the tenants and groups of the switcher)
 CHOICES = 6  # what the filters offer, kept until a sync stores something
 SESSION = 1  # kept too
 
@@ -36,11 +39,11 @@ def _queries(browser: Client, path: str) -> int:
     return sum(not query["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")) for query in asked)
 
 
-def assert_constant(counts: dict[int, tuple[int, int]]) -> None:
-    """The same number whatever the rows, and few."""
+def assert_constant(counts: dict[int, tuple[int, int]], *, more: int = 0) -> None:
+    """The same number whatever the rows, and few; `more` for what stands above the list."""
     assert len(set(counts.values())) == 1, counts
     ((cold, warm),) = set(counts.values())
-    assert warm <= MOST
+    assert warm <= MOST + more
     assert cold <= warm + CHOICES + SESSION
 
 
@@ -157,6 +160,112 @@ def test_one_run(contoso: Tenant, bob: User, subscription: Subscription, path: s
     assert_constant(counts)
 
 
+def test_one_resource(contoso: Tenant, bob: User, subscription: Subscription) -> None:
+    browser = signed_in(bob)
+    counts = {}
+    for many in (2, 5, 40):
+        with entered(Scope.of(contoso.id)):
+            add_runs(contoso, subscription, 1)
+            add_resources(contoso, subscription, many)
+            others = list(Resource.objects.order_by("name").values_list("azure_id", "azure_id_hash"))
+            row = Resource.objects.order_by("name").first()
+            add_relations(row, [azure_id for azure_id, _ in others[1:]])
+            row.tags = {f"tag-{number}": "x" for number in range(many)}
+            row.save()
+            add_changes(row, many)
+        counts[many] = queries(browser, f"/resources/{row.id}/")
+
+    assert_constant(counts)
+
+
+def add_relations(row: Resource, azure_ids: list[str]) -> None:
+    """Let the resource name each of these, and manage them all."""
+    for number, azure_id in enumerate(azure_ids):
+        named = f"/subscriptions/x/resourceGroups/g/providers/microsoft.test/things/{number}"
+        Resource.objects.filter(azure_id=azure_id).update(
+            azure_id=named, azure_id_hash=key_of(named).hex(), managed_by=row.azure_id
+        )
+    known = Resource.objects.exclude(id=row.id).values_list("azure_id", flat=True)
+    row.properties = {"parts": [{"id": azure_id} for azure_id in known]}
+
+
+def add_changes(row: Resource, upto: int) -> None:
+    """So many changes of one resource in all."""
+    for number in range(row.changes.count(), upto):
+        ResourceChange.objects.create(
+            tenant=row.tenant,
+            resource=row,
+            kind="changed",
+            at=timezone.now() + timedelta(seconds=number),
+            fields=[{"field": "sku.name", "before": "a", "after": "b"}],
+        )
+
+
+def test_saved_views_cost_one_query(contoso: Tenant, bob: User, subscription: Subscription) -> None:
+    browser = signed_in(bob)
+    counts = {}
+    for many in (0, 3, 60):
+        for number in range(SavedView.objects.count(), many):
+            save_view(bob.id, listing="resources", name=f"view {number}", query=f"q={number}")
+        counts[many] = queries(browser, "/views/"), queries(browser, "/resources/")
+
+    assert len(set(counts.values())) == 1, counts
+
+
+def add_hygiene(tenant: Tenant, subscription: Subscription, upto: int) -> None:
+    """So many orphans, changes, tag violations and tag rules in all, each on a resource of its own."""
+    now = timezone.now()
+    add_resources(tenant, subscription, upto)
+    HygieneState.objects.get_or_create(tenant=tenant, defaults={"orphans_judged_at": now})
+    first = Orphan.objects.count()
+    rules = min(upto, MOST_RULES)
+    TagRule.objects.bulk_create(
+        TagRule(tenant=tenant, key=f"k{number}", key_folded=f"k{number}", created_at=now, changed_at=now)
+        for number in range(TagRule.objects.count(), rules)
+    )
+    rule = TagRule.objects.first()
+    fresh = list(Resource.objects.order_by("name")[first:upto])
+    common = {"since": now, "since_basis": "seen", "rule": "disk-unattached", "verdict": "orphaned"}
+    Orphan.objects.bulk_create(
+        Orphan(tenant=tenant, resource=row, subscription=subscription, name=row.name, type=row.type, **common)
+        for row in fresh
+    )
+    fields = [{"field": "tags.env", "before": None, "after": "prod"}]
+    ResourceChange.objects.bulk_create(
+        ResourceChange(tenant=tenant, resource=row, kind="changed", at=now, fields=fields) for row in fresh
+    )
+    TagViolation.objects.bulk_create(
+        TagViolation(tenant=tenant, resource=row, rule=rule, kind="missing", found_at=now) for row in fresh
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("/orphans/", 3),  # how many, of which rule and age; who was judged
+        ("/changes/", 0),
+        ("/tags/", 5),  # compliance
+        ("/tags/rules/", 0),
+        ("/api/v1/orphans/", 0),
+        ("/api/v1/changes/", 0),
+        ("/api/v1/tag-rules/", 0),
+        ("/api/v1/tag-violations/", 0),
+        ("/api/v1/tag-compliance/", 5),
+    ],
+)
+def test_hygiene(contoso: Tenant, bob: User, subscription: Subscription, path: str, more: int) -> None:
+    browser = signed_in(bob)
+    counts = {}
+    for rows in (2, 20, 1000):
+        with entered(Scope.of(contoso.id)):
+            add_runs(contoso, subscription, 1)
+            add_hygiene(contoso, subscription, rows)
+        counts[rows] = queries(browser, path)
+        assert len(browser.get(path).content) < 100_000 or path.startswith("/api")
+
+    assert_constant(counts, more=more)
+
+
 def add_files(tenant: Tenant, owner: User, upto: int) -> None:
     """So many files of this person in all, each of one tenant."""
     now = timezone.now()
@@ -219,4 +328,4 @@ def test_a_report_asks_as_often_for_few_rows_as_for_many(
         counts.add(len(asked))
 
     assert len(counts) == 1, counts
-    assert counts.pop() <= 24
+    assert counts.pop() <= 30

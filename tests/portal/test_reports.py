@@ -20,6 +20,7 @@ from governance.azure.simulator.server import Simulator
 from governance.portal import report_sections, reports
 from governance.portal.tasks import make_file
 from governance.tenancy import Scope, entered
+from inventory.hygiene_lists import ORPHANS
 from inventory.models import Resource
 from tenants.actions import grant_role
 from tenants.models import Tenant, User
@@ -106,6 +107,15 @@ def test_a_report_says_what_the_pages_say(read: None, contoso: Tenant, bob: User
     assert all(row.subscription.name.replace(" ", "") in dense for row in resources)
 
 
+def test_it_names_every_orphan_with_since_when(read: None, contoso: Tenant, bob: User) -> None:
+    said = words(made(bob, tenant="contoso")).replace(" ", "")
+
+    with entered(Scope.of(contoso.id)):
+        rows = list(ORPHANS.rows().filter(ended_at=None).values_list("name", "since"))
+    assert rows
+    assert all(name in said and f"{since:%Y-%m-%d%H:%M}" in said for name, since in rows)
+
+
 def test_it_is_a_tagged_document_with_title_language_contents_and_page_numbers(read: None, bob: User) -> None:
     document = made(bob, tenant="contoso")
     root: Any = document.trailer["/Root"]
@@ -133,7 +143,15 @@ def test_it_is_a_tagged_document_with_title_language_contents_and_page_numbers(r
 
 def test_the_contents_name_the_page_each_section_is_on(read: None, bob: User) -> None:
     document = made(bob, tenant="contoso")
-    titles = ("Summary", "Coverage receipt", "What there is", "Changes of the last 30 days", "All resources")
+    titles = [
+        "Summary",
+        "Coverage receipt",
+        "What there is",
+        "Orphans",
+        "Tag violations",
+        "Changes of the last 30 days",
+    ]
+    titles.append("All resources")
 
     told = [int(number) for number in words_of_page(document, 1).partition("Contents")[0].split()]
 

@@ -180,7 +180,7 @@ def test_a_run_shows_its_receipts(azure: Simulator, contoso: Tenant, bob: User) 
     assert first_row  # gaps first
     assert lost.subscription_id.lower() in first_row.group()
     with entered(Scope.of(contoso.id)):
-        reason = run.receipts.get(complete=False).reason
+        reason = run.receipts.get(complete=False, source="resource_graph").reason
     assert reason in page.replace("&#x27;", "'")
 
 

@@ -126,7 +126,9 @@ def _gateway(slot: Slot, _roll: random.Random) -> Shape:
 
 def _nat_gateway(slot: Slot, _roll: random.Random) -> Shape:
     addresses = [{"id": address.id} for address in slot.linked("pip")]
-    properties: Json = {"provisioningState": "Succeeded", "publicIpAddresses": addresses, "subnets": []}
+    properties: Json = {"provisioningState": "Succeeded", "publicIpAddresses": addresses}
+    if subnets := [{"id": f"{network.id}/subnets/default"} for network in slot.linked("vnet")]:
+        properties["subnets"] = subnets
     return Shape(properties, sku={"name": slot.size()})
 
 
@@ -142,7 +144,7 @@ def _private_endpoint(slot: Slot, _roll: random.Random) -> Shape:
             "name": slot.name,
             "properties": {
                 "privateLinkServiceId": target.id,
-                "privateLinkServiceConnectionState": {"status": "Approved"},
+                "privateLinkServiceConnectionState": {"status": "Approved" if target.is_alive else "Disconnected"},
             },
         }
         for target in targets

@@ -11,6 +11,10 @@ USERS = {
     "lbe": (("vm",), "has no backend pool"),
     "asp": (("app", "func"), "runs no site"),
     "snap": (("disk",), "its source disk is gone"),
+    "rt": (("vnet",), "no subnet uses it"),
+    "ng": (("vnet",), "no subnet uses it"),
+    "avail": (("vm",), "holds no virtual machine"),
+    "pep": (("st", "kv", "sql"), "what it led to is gone"),
 }
 EMPTY_GROUP = "holds no resources"
 

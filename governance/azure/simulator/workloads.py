@@ -22,7 +22,7 @@ def network(plant: Planter, group: Group, roll: random.Random) -> None:
     if roll.random() < 0.4:
         plant(group, "rt", wide)
     if roll.random() < 0.3:
-        plant(group, "pip", plant(group, "ng"))
+        plant(group, "pip", plant(group, "ng", wide))
 
 
 def virtual_machine(plant: Planter, group: Group, roll: random.Random) -> None:

@@ -13,6 +13,7 @@ from governance.azure.simulator.estate import Estate
 from governance.azure.simulator.orphans import EMPTY_GROUP
 from governance.azure.simulator.resources import Resource, render_group
 
+EMPTIED_DAY = 3  # somebody clears up: the empty groups of all but a tenant's first subscription are deleted
 VANISHING_DAY = 30  # the last subscription of the second tenant is out of sight from then on
 OFFERS = ("EnterpriseAgreement_2014-09-01", "PayAsYouGo_2014-09-01", "MSDNDevTest_2014-09-01")
 
@@ -237,8 +238,11 @@ def _holdings(estate: Estate) -> Holdings:
         resources.setdefault(resource.subscription_id, []).append(resource)
     used = {id(slot.group) for slot in estate.slots if slot.is_alive}
     groups: dict[str, list[Resource]] = {}
+    first = estate.groups[0].subscription_id if estate.groups else ""
     for group in sorted(estate.groups, key=lambda group: group.id.lower()):
         reason = None if id(group) in used else EMPTY_GROUP
+        if reason and estate.day >= EMPTIED_DAY and group.subscription_id != first:
+            continue
         row = render_group(group, tenant_id=estate.tenant_id, reason=reason)
         groups.setdefault(group.subscription_id, []).append(row)
     return Holdings(estate.day, resources, groups)
