@@ -8,9 +8,10 @@ COPY requirements/base.txt /requirements.txt
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir -r /requirements.txt
 
 FROM python:3.11-slim-bookworm
-# What Microsoft's ODBC driver (inside the mssql-python wheel) and pyodbc need from the system.
+# What Microsoft's ODBC driver (inside the mssql-python wheel) and pyodbc need from the system; then what WeasyPrint needs.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends libodbc2 libltdl7 libkrb5-3 libgssapi-krb5-2 \
+      libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 governance
 COPY --from=build /venv /venv

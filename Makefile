@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-sqlite test-postgres check lint types contracts migrations tsql openapi e2e screenshots bench lock clean
+.PHONY: help setup demo test test-sqlite test-postgres check lint types contracts migrations tsql openapi e2e screenshots bench azurite lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,10 +52,10 @@ tsql: .venv/dev.installed ## every migration compiles to T-SQL
 openapi: .venv/dev.installed ## docs/openapi.yaml is what the code answers
 	$(BIN)/python manage.py spectacular --api-version v1 --validate --fail-on-warn | diff -u docs/openapi.yaml -
 
-test-sqlite: .venv/dev.installed ## the suite on SQLite (or on DATABASE_URL)
+test-sqlite: .venv/dev.installed azurite ## the suite on SQLite (or on DATABASE_URL)
 	$(BIN)/python -m pytest -n $(WORKERS) --quiet
 
-test-postgres: .venv/dev.installed ## what touches the database again, on a PostgreSQL of its own
+test-postgres: .venv/dev.installed azurite ## what touches the database again, on a PostgreSQL of its own
 	TEST_POSTGRES=1 $(BIN)/python -m pytest -n $(WORKERS) --quiet --database-only
 
 e2e: .venv/dev.installed ## the portal in a real browser: journeys, accessibility (needs Chromium)
@@ -66,6 +66,11 @@ SCREENSHOTS ?= .screenshots
 screenshots: .venv/dev.installed ## pictures of every page into SCREENSHOTS (.screenshots)
 	@$(BIN)/python -m tests.e2e.chromium
 	$(BIN)/python -m tests.e2e.screenshots $(SCREENSHOTS)
+
+azurite: ## install Azure Blob Storage for the tests (where npm is; without it those tests are left out)
+	@if ! command -v npm >/dev/null; then echo "No npm: the tests over Azurite are left out."; \
+	elif ! [ tests/azurite/node_modules/.package-lock.json -nt tests/azurite/package-lock.json ]; then \
+	  echo "Installing tests/azurite …"; npm ci --silent --prefix tests/azurite; fi
 
 bench: .venv/dev.installed ## speed and memory, as ratios within one run
 	$(BIN)/python -m bench

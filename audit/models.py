@@ -1,11 +1,11 @@
-"""What happened: each run of a sync, what it received per subscription and source, and what it set aside."""
+"""What happened: each run of a sync, what it received and set aside; and the files that were made from the data."""
 
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 
-from audit.querysets import ReceiptQuerySet, SyncRunQuerySet
+from audit.querysets import ReceiptQuerySet, ReportFileManager, SyncRunQuerySet
 from governance.keys import new_id
 from governance.tenancy import TenantManager, TenantOwned
 
@@ -111,3 +111,110 @@ class SetAsideRow(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.azure_id or 'a row without id'}: {self.reason}"
+
+
+class ReportFile(models.Model):
+    """A file that was asked for: an export of a list, or a report. The row is there before the file and after it.
+
+    It belongs to the person who asked (`owner`), not to one tenant: `tenant_rows` says exactly which tenants' rows it
+    holds, and its manager hides it from every scope that lacks one of them. `attempt` counts the workers that took it
+    up; each writes a blob of its own, so that one that was thought dead cannot spoil the file of the next.
+    `selection` lists the ids of the rows chosen by hand; empty means all that the query finds. `coverage` says, in the
+    words of the API, how complete the data were when the file was made.
+    """
+
+    class Kind(models.TextChoices):
+        """What it is; each kind has its container and its time to live."""
+
+        EXPORT = "export", "Export"
+        REPORT = "report", "Report"
+
+    class Format(models.TextChoices):
+        """What is in it. The value is the extension of its name."""
+
+        CSV = "csv", "CSV"
+        XLSX = "xlsx", "Excel"
+        PDF = "pdf", "PDF"
+
+    class Status(models.TextChoices):
+        """How far it is. `expired`: it was made, and its time was over."""
+
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        EXPIRED = "expired", "Expired"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    kind = models.CharField(max_length=16, choices=Kind)
+    format = models.CharField(max_length=8, choices=Format)
+    subject = models.CharField(max_length=64)  # the key of the list, or of the report
+    title = models.CharField(max_length=200)
+    query = models.CharField(max_length=2000, blank=True)
+    columns = models.JSONField(default=list, blank=True)
+    selection = models.JSONField(default=list, blank=True)
+    status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
+    reason = models.CharField(max_length=1000, blank=True)
+    attempt = models.PositiveIntegerField(default=0)
+    host = models.CharField(max_length=255, blank=True)
+    process = models.CharField(max_length=64, blank=True)  # as in SyncRun
+    expected = models.PositiveIntegerField(null=True, blank=True)  # rows; None while unknown
+    rows = models.PositiveIntegerField(default=0)  # written so far
+    coverage = models.JSONField(null=True, blank=True)
+    blob = models.CharField(max_length=200, blank=True)  # its name in the container
+    size_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[Any] = ReportFileManager()
+
+    class Meta:
+        db_table = "report_files"
+        base_manager_name = "objects"
+        indexes = [
+            models.Index(fields=["owner", "created_at", "id"], name="report_files_of_owner"),
+            models.Index(fields=["kind", "created_at", "id"], name="report_files_by_kind"),
+            models.Index(fields=["status", "expires_at"], name="report_files_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.format})"
+
+    @property
+    def container(self) -> str:
+        """The container its blob lies in: `exports` or `reports`."""
+        return f"{self.kind}s"
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while it is neither made nor given up."""
+        return self.status in {self.Status.QUEUED, self.Status.RUNNING}
+
+    @property
+    def filename(self) -> str:
+        """What a browser calls it: subject, time, and the state of the data when that is not complete."""
+        state = (self.coverage or {}).get("state", "complete")  # without coverage: no sync fills the list
+        parts = [self.subject, f"{self.started_at or self.created_at:%Y-%m-%d-%H%M}"]
+        return "-".join(parts if state == "complete" else [*parts, state]) + f".{self.format}"
+
+
+class ReportFileTenant(TenantOwned):
+    """One of the tenants whose rows a file holds."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    file = models.ForeignKey(ReportFile, models.CASCADE, related_name="tenant_rows", db_index=False)
+
+    class Meta(TenantOwned.Meta):
+        db_table = "report_file_tenants"
+        constraints = [models.UniqueConstraint(fields=["tenant", "file"], name="one_tenant_once_in_a_file")]
+        indexes = [models.Index(fields=["file"], name="report_file_tenants_of_file")]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id} in {self.file_id}"

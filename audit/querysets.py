@@ -1,10 +1,13 @@
-"""How runs and receipts are asked for."""
+"""How runs, receipts and files are asked for."""
 
+from datetime import datetime
 from typing import Any, Self
+from uuid import UUID
 
+from django.apps import apps
 from django.db import models
 
-from governance.tenancy import TenantQuerySet
+from governance.tenancy import Scope, TenantQuerySet, current_scope
 
 
 class SyncRunQuerySet(TenantQuerySet[Any]):
@@ -39,3 +42,49 @@ class ReceiptQuerySet(TenantQuerySet[Any]):
     def incomplete(self) -> Self:
         """Receipts that miss something."""
         return self.filter(complete=False)
+
+
+class ReportFileQuerySet(models.QuerySet[Any]):
+    """Sentences about files. What a scope hides is hidden before the sentence begins: see ReportFileManager."""
+
+    def visible_to(self, user_id: UUID) -> Self:
+        """A person's own files, and every report on tenants they may all see."""
+        held = apps.get_model("audit", "ReportFileTenant")._default_manager.filter(file=models.OuterRef("pk"))
+        return self.filter(models.Q(owner_id=user_id) | models.Q(models.Exists(held), kind="report"))
+
+    def waiting(self) -> Self:
+        """Files that are neither made nor given up."""
+        return self.filter(status__in=["queued", "running"])
+
+    def running(self) -> Self:
+        """Files that somebody is making (their process may be gone)."""
+        return self.filter(status="running")
+
+    def expired(self, now: datetime) -> Self:
+        """Files that were made and whose time is over."""
+        return self.filter(status="done", expires_at__lte=now)
+
+    def newest_first(self) -> Self:
+        """The order of the list."""
+        return self.order_by("-created_at", "-id")
+
+
+class ReportFileManager(models.Manager.from_queryset(ReportFileQuerySet)):  # type: ignore[misc]  # made at run time
+    """Hides every file that holds a tenant outside the current scope; raises UnscopedError when there is none."""
+
+    def get_queryset(self) -> ReportFileQuerySet:
+        """The files that hold nothing but what is in scope."""
+        return self._within(current_scope())
+
+    def across_tenants(self, *, reason: str) -> ReportFileQuerySet:
+        """Every file, whatever the scope: for the platform's own work on them."""
+        return self._within(Scope.every_tenant(reason=reason))
+
+    def _within(self, scope: Scope) -> ReportFileQuerySet:
+        rows: ReportFileQuerySet = super().get_queryset()
+        if scope.is_every_tenant:
+            return rows
+        tenants: Any = apps.get_model("audit", "ReportFileTenant")._default_manager
+        held = tenants.across_tenants(reason="What a file holds beyond the scope is the reason to hide it.")
+        foreign = held.filter(file=models.OuterRef("pk")).exclude(scope.condition("tenant_id"))
+        return rows.filter(~models.Exists(foreign))

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -32,6 +33,22 @@ log = structlog.get_logger(__name__)
 SILENCE_MEANS_DEAD = timedelta(minutes=15)
 DIED = "The process ended in the middle of the run. What it stored is kept; the next run completes it."
 KEPT_SET_ASIDE_ROWS = 1000  # a run; beyond that they are counted only
+
+
+class Claimed(Protocol):
+    """Something a process said it is working on."""
+
+    @property
+    def host(self) -> str:
+        """Where that process runs."""
+
+    @property
+    def process(self) -> str:
+        """That process, as `this_process` names itself."""
+
+    @property
+    def heartbeat_at(self) -> datetime:
+        """Its last sign of life."""
 
 
 class RunInProgressError(Exception):
@@ -195,8 +212,8 @@ def this_process() -> str:
     return f"{os.getpid()}@{_start_time(os.getpid())}"
 
 
-def is_dead(run: SyncRun, now: datetime) -> bool:
-    """True when nobody can be working on this run: its process on this host is gone, or it was silent too long."""
+def is_dead(run: Claimed, now: datetime) -> bool:
+    """True when nobody can be working on this: its process on this host is gone, or it was silent too long."""
     if run.host == socket.gethostname():
         pid, _, started = run.process.partition("@")
         return _start_time(int(pid)) != started

@@ -1,12 +1,16 @@
 """System checks: settings that contradict each other or the place they run in. `manage.py check` lists them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
 from django.db import connection
+
+from governance import pdf
+from governance.storage import insecure_endpoint
 
 MICROSOFT_HOSTS = (
     "login.microsoftonline.com",
@@ -24,7 +28,7 @@ ENDPOINTS = ("AZURE_AUTHORITY_HOST", "AZURE_ARM_ENDPOINT", "AZURE_GRAPH_ENDPOINT
 
 def register_all() -> None:
     """Make the checks part of `manage.py check` and of every start."""
-    for check in (environment, azure_endpoints, redis, database):
+    for check in (environment, azure_endpoints, redis, database, containers, pdf_libraries):
         checks.register(check, checks.Tags.compatibility)
 
 
@@ -77,3 +81,34 @@ def database(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.Ch
         hint = "Set DATABASE_URL to mssql:// (Azure SQL) or postgres://."
         return [checks.Error("Production runs on SQLite.", hint=hint, id="governance.E031")]
     return []
+
+
+def containers(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Exports and reports are tenants' data: in production in Azure Blob Storage by https, never in a served folder."""
+    found: list[checks.CheckMessage] = []
+    text, account = settings.AZURE_STORAGE_CONNECTION_STRING, settings.AZURE_STORAGE_ACCOUNT
+    if text and account:
+        hint = "Unset one of them; with AZURE_STORAGE_ACCOUNT no secret is needed."
+        both = "AZURE_STORAGE_CONNECTION_STRING and AZURE_STORAGE_ACCOUNT are both set."
+        found.append(checks.Error(both, hint=hint, id="governance.E044"))
+    if settings.PRODUCTION and not (text or account):
+        hint = "Set AZURE_STORAGE_ACCOUNT (or AZURE_STORAGE_CONNECTION_STRING): web and worker need the same files."
+        found.append(checks.Error("Production keeps exports and reports in a folder.", hint=hint, id="governance.E041"))
+    if settings.PRODUCTION and insecure_endpoint(text):
+        hint = "Use DefaultEndpointsProtocol=https and https:// endpoints: what is downloaded is tenants' data."
+        found.append(checks.Error("The blob endpoint is not https.", hint=hint, id="governance.E042"))
+    served = [Path(settings.STATIC_ROOT).resolve(), settings.BASE_DIR / "governance" / "static"]
+    folder = Path(settings.STORAGE_FOLDER).resolve()
+    if not (text or account) and any(folder.is_relative_to(place) for place in served):
+        hint = "Set STORAGE_FOLDER to a folder that no server hands out."
+        found.append(checks.Error("STORAGE_FOLDER lies in a served folder.", hint=hint, id="governance.E043"))
+    return found
+
+
+def pdf_libraries(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """A worker needs the system's libraries for PDF; where they are missing every report fails, and says so."""
+    missing = pdf.missing_packages()
+    if not missing:
+        return []
+    hint = f"On Debian: apt-get install {' '.join(missing)} fonts-dejavu-core. Only workers need them."
+    return [checks.Warning("The libraries that make PDF reports are missing here.", hint=hint, id="governance.W051")]

@@ -1,4 +1,4 @@
-"""The one table of recurring work. Beat, `manage.py sync` and "Run now" all read it.
+"""The one table of recurring work, and of how long what it makes is kept. Beat, `manage.py sync` and "Run now" read it.
 
 A kind is due once in every `every_hours` per tenant, at an offset of the tenant's own, so that a thousand tenants
 do not start in the same minute. Beat only wakes the fan-out; `next_due` decides who gets work.
@@ -39,6 +39,30 @@ SYNCS: tuple[SyncSchedule, ...] = (
         why="Resource Graph is minutes behind; four readings a day keep the change log useful and the quota calm.",
     ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Recurring work of the platform itself, once for all tenants."""
+
+    name: str
+    task: str
+    every_minutes: int
+    why: str
+
+
+JOBS: tuple[Job, ...] = (
+    Job(
+        name="tend-files",
+        task="audit.tasks.tend_files",
+        every_minutes=5,
+        why="A file whose worker died, or that no worker was told of, is taken up again; an expired one is deleted.",
+    ),
+)
+KEPT_DAYS: dict[str, int] = {
+    "export": 7,  # a copy of a list: ask again, and it is newer
+    "report": 90,  # people come back to the report of the last quarter
+}
 KINDS: tuple[str, ...] = tuple(sync.kind for sync in SYNCS)
 
 
@@ -67,8 +91,8 @@ def next_due(tenant_id: object, every: timedelta, last_started_at: datetime | No
 
 
 def beat_schedule() -> dict[str, dict[str, Any]]:
-    """What beat is told: per kind, wake the fan-out every few minutes."""
-    return {
+    """What beat is told: per kind, wake the fan-out every few minutes; and each job."""
+    fan_outs = {
         f"fan-out-{sync.kind}": {
             "task": "tenants.tasks.fan_out",
             "schedule": timedelta(minutes=FAN_OUT_EVERY_MINUTES),
@@ -77,3 +101,13 @@ def beat_schedule() -> dict[str, dict[str, Any]]:
         }
         for sync in SYNCS
     }
+    jobs = {
+        job.name: {
+            "task": job.task,
+            "schedule": timedelta(minutes=job.every_minutes),
+            "args": (),
+            "options": {"expires": job.every_minutes * 60},
+        }
+        for job in JOBS
+    }
+    return fan_outs | jobs

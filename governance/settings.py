@@ -8,7 +8,7 @@ from pathlib import Path
 
 from environs import FileAwareEnv
 
-from governance import schedules, telemetry
+from governance import schedules, storage, telemetry
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -160,6 +160,12 @@ AZURE_CA_FILE: str = env.str("AZURE_CA_FILE", "")  # a CA bundle of your own, e.
 AZURE_READ_TIMEOUT_SECONDS: float = env.float("AZURE_READ_TIMEOUT_SECONDS", 60.0)
 AZURE_LONGEST_WAIT_SECONDS: float = env.float("AZURE_LONGEST_WAIT_SECONDS", 30.0)  # a longer Retry-After ends the run
 
+# --- Exports and reports: a folder, or Azure Blob Storage (by connection string, or by account and own identity) -----
+STORAGE_FOLDER: str = env.str("STORAGE_FOLDER", str(BASE_DIR / ".blobs"))
+AZURE_STORAGE_CONNECTION_STRING: str = env.str("AZURE_STORAGE_CONNECTION_STRING", "")
+AZURE_STORAGE_ACCOUNT: str = env.str("AZURE_STORAGE_ACCOUNT", "")
+AZURE_STORAGE_ENDPOINT_SUFFIX: str = env.str("AZURE_STORAGE_ENDPOINT_SUFFIX", "core.windows.net")
+
 # --- The API -------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.PortalSessionAuthentication"],
@@ -202,6 +208,12 @@ STORAGES = {
         if PRODUCTION
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
+    **storage.aliases(
+        STORAGE_FOLDER,
+        connection_string=AZURE_STORAGE_CONNECTION_STRING,
+        account=AZURE_STORAGE_ACCOUNT,
+        endpoint_suffix=AZURE_STORAGE_ENDPOINT_SUFFIX,
+    ),
 }
 WHITENOISE_USE_FINDERS = not PRODUCTION
 CONTENT_SECURITY_POLICY = {

@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from governance.portal import health
 from governance.portal.api import SyncView
+from governance.portal.files_api import ContentView, ExportView, ReportView
 from inventory.api import ChangeView, ResourceView
 from inventory.hygiene_api import FeedView, OrphanView, TagComplianceView, TagRuleView, TagViolationView
 from tenants.api import MeView, PreflightView, SubscriptionView, TenantView
@@ -21,6 +22,8 @@ api.register("memberships", MembershipView, basename="membership")
 api.register("subscriptions", SubscriptionView, basename="subscription")
 api.register("resources", ResourceView, basename="resource")
 api.register("syncs", SyncView, basename="sync")
+api.register("exports", ExportView, basename="export")
+api.register("reports", ReportView, basename="report")
 api.register("orphans", OrphanView, basename="orphan")
 api.register("changes", FeedView, basename="change")
 api.register("tag-rules", TagRuleView, basename="tag-rule")
@@ -38,6 +41,10 @@ urlpatterns = [
     path("", include("governance.portal.urls")),
     path("api/<str:version>/", include(api.urls)),
     path("api/<str:version>/resources/<str:resource_id>/changes/", ChangeView.as_view({"get": "list"}), name="changes"),
+    path("api/<str:version>/exports/<str:file_id>/content/", ContentView.as_view(kind="export"), name="export-content"),
+    path(
+        "api/<str:version>/reports/<str:report_id>/content/", ContentView.as_view(kind="report"), name="report-content"
+    ),
     path("api/<str:version>/tag-compliance/", TagComplianceView.as_view({"get": "list"}), name="tag-compliance"),
     path("api/<str:version>/tenants/<str:tenant_id>/preflight/", PreflightView.as_view(), name="tenant-preflight"),
     path("api/<str:version>/me/", MeView.as_view(), name="me"),

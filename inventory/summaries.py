@@ -51,6 +51,13 @@ def estate(tenants: Collection[UUID] | None) -> Estate:
     )
 
 
+def by_subscription(tenants: Collection[UUID] | None) -> list[tuple[str, int]]:
+    """How many resources each subscription has, by its name: two of one name are two rows. One statement."""
+    live = Resource.objects.live().for_tenants(tenants).order_by()
+    rows = live.values_list("subscription_id", "subscription__name").annotate(found=Count("id"))
+    return [(name, count) for _, name, count in rows]
+
+
 def _counts(rows: QuerySet[Any], column: str) -> tuple[tuple[Any, int], ...]:
     return tuple(rows.order_by().values_list(column).annotate(found=Count("id")))
 

@@ -29,6 +29,7 @@ def _start() -> None:
     _open.callback(server.terminate)
     os.environ["REDIS_URL"] = f"redis://127.0.0.1:{port}"
     os.environ["TEST_SQLITE_PATH"] = str(folder / "test.sqlite3")
+    os.environ["STORAGE_FOLDER"] = str(folder / "blobs")
     os.environ["GOVERNANCE_ENVIRONMENT"] = "development"
     os.environ["LOG_LEVEL"] = "ERROR"
     if is_first and os.environ.get("TEST_POSTGRES") == "1":

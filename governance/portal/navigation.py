@@ -22,6 +22,7 @@ PLACES = (
     ("Changes", "inventory:changes"),
     ("Tags", "inventory:tags"),
     ("Syncs", "portal:syncs"),
+    ("Files", "portal:files"),
     ("Tenants", "tenants:tenants"),
 )
 TENANTS_NAMED = 12  # more are found by their name

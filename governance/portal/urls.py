@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from governance.portal import off_boarding, overview, resources, saved_views, syncs
+from governance.portal import files, off_boarding, overview, resources, saved_views, syncs
 
 app_name = "portal"
 urlpatterns = [
@@ -18,4 +18,8 @@ urlpatterns = [
         off_boarding.off_board,
         name="off-board",
     ),
+    path("exports/", files.export, name="export"),
+    path("reports/", files.report, name="report"),
+    path("files/", files.files, name="files"),
+    path("files/<str:file_id>/", files.download, name="file"),
 ]

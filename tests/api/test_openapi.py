@@ -22,6 +22,8 @@ from tests.processes import ROOT
 
 FILE = ROOT / "docs" / "openapi.yaml"
 
+PARAMETER = re.compile(r"\{\w+\}")
+
 
 @pytest.fixture(scope="module")
 def described() -> dict[str, Any]:
@@ -42,7 +44,7 @@ def test_every_address_of_the_api_is_described(described: dict[str, Any]) -> Non
     keys = dict.fromkeys(OBJECTS, "KEY")
     real = {address.path(keys) for address in addresses() if address.is_api}
 
-    told = {re.sub(r"{\w+}", "KEY", path) for path in described["paths"]}
+    told = {PARAMETER.sub("KEY", path) for path in described["paths"]}
 
     assert told == real
     assert len(real) >= 10
@@ -50,7 +52,7 @@ def test_every_address_of_the_api_is_described(described: dict[str, Any]) -> Non
 
 def test_every_filter_of_every_list_is_described_and_nothing_else(described: dict[str, Any]) -> None:
     for path, methods in described["paths"].items():
-        view: Any = resolve(re.sub(r"{\w+}", "KEY", path)).func
+        view: Any = resolve(PARAMETER.sub("KEY", path)).func
         filterset: Any = getattr(view.cls, "filterset_class", None)
         told = {entry["name"] for entry in methods["get"].get("parameters", []) if entry["in"] == "query"}
         is_list = filterset is not None and "{id}" not in path
@@ -115,6 +117,16 @@ def test_answers_fit_their_description(
         (changes, "get", stranger.ask(f"resources/{first['resources']}/changes/")),
         (changes, "get", as_alice.ask(f"resources/{first['resources']}/changes/", kind="x")),
     ]
+    for path, a_file in (("exports", {"list": "resources", "format": "csv"}), ("reports", {"tenant": "contoso"})):
+        a_list, one = f"/api/v1/{path}/", f"/api/v1/{path}/{{id}}/"
+        asked += [(a_list, "post", as_alice.post(f"{path}/", a_file))]
+        key = as_alice.rows(f"{path}/")[0]["id"]
+        asked += [
+            (a_list, "get", as_alice.ask(f"{path}/")),
+            (a_list, "post", as_alice.post(f"{path}/", {"list": "nothing", "report": "nothing"})),
+            (one, "get", as_alice.ask(f"{path}/{key}/")),
+            (one, "get", stranger.ask(f"{path}/{key}/")),
+        ]
     body = {"tenant": str(contoso.id), "kind": "resources"}
     one_rule, wanted = f"tag-rules/{first['tag-rules']}/", {"key": "owner", "types": ["microsoft.web/sites"]}
     asked += [

@@ -7,6 +7,7 @@ from django.conf import LazySettings
 from django.core import checks
 
 from governance import checks as ours
+from governance.pdf import LIBRARIES
 
 PRODUCTION: dict[str, Any] = {
     "ENVIRONMENT": "production",
@@ -17,7 +18,17 @@ PRODUCTION: dict[str, Any] = {
     "AZURE_ARM_ENDPOINT": "https://management.azure.com",
     "AZURE_GRAPH_ENDPOINT": "https://graph.microsoft.com",
     "AZURE_CA_FILE": "",
+    "AZURE_STORAGE_ACCOUNT": "contosogovernance",
+    "AZURE_STORAGE_CONNECTION_STRING": "",
 }
+SECURE = "DefaultEndpointsProtocol=https;AccountName=contoso;AccountKey=eA==;EndpointSuffix=core.windows.net"
+
+
+def by_text(connection_string: str) -> dict[str, Any]:
+    """Storage by connection string alone."""
+    return {"AZURE_STORAGE_ACCOUNT": "", "AZURE_STORAGE_CONNECTION_STRING": connection_string}
+
+
 CASES = [
     ("governance.E001", {"ENVIRONMENT": "staging"}),
     ("governance.E002", {"SECRET_KEY": "insecure-development-key-never-used-in-production"}),
@@ -28,14 +39,18 @@ CASES = [
     ("governance.E012", {"AZURE_GRAPH_ENDPOINT": "https://graph.example"}),
     ("governance.E013", {"AZURE_CA_FILE": "/etc/ssl/own.pem"}),
     ("governance.E021", {"REDIS_URL": ""}),
+    ("governance.E041", {"AZURE_STORAGE_ACCOUNT": ""}),
+    ("governance.E042", by_text(SECURE.replace("https", "http"))),
+    ("governance.E042", by_text(f"{SECURE};BlobEndpoint=http://127.0.0.1:10000/contoso")),
+    ("governance.E042", by_text("UseDevelopmentStorage=true")),
+    ("governance.E044", {"AZURE_STORAGE_CONNECTION_STRING": SECURE}),
 ]
 
 
 def found() -> list[checks.CheckMessage]:
     """What our checks say, but for the database's (the tests choose that)."""
-    return [
-        message for check in (ours.environment, ours.azure_endpoints, ours.redis) for message in check(app_configs=None)
-    ]
+    which = (ours.environment, ours.azure_endpoints, ours.redis, ours.containers)
+    return [message for check in which for message in check(app_configs=None)]
 
 
 def configure(settings: LazySettings, **values: Any) -> None:
@@ -57,6 +72,19 @@ def test_a_contradiction_is_named_with_a_hint(settings: LazySettings, identifier
     assert [(message.id, bool(message.hint)) for message in found()] == [(identifier, True)]
 
 
+def test_production_may_use_a_secure_connection_string(settings: LazySettings) -> None:
+    configure(settings, **by_text(SECURE))
+
+    assert found() == []
+
+
+@pytest.mark.parametrize("place", ["staticfiles/blobs", "governance/static/blobs"])
+def test_files_never_lie_in_a_served_folder(settings: LazySettings, place: str) -> None:
+    settings.STORAGE_FOLDER = str(settings.BASE_DIR / place)
+
+    assert [(message.id, bool(message.hint)) for message in found()] == [("governance.E043", True)]
+
+
 def test_development_may_use_the_simulator(settings: LazySettings) -> None:
     settings.AZURE_ARM_ENDPOINT = "https://127.0.0.1:8443"
 
@@ -66,4 +94,23 @@ def test_development_may_use_the_simulator(settings: LazySettings) -> None:
 def test_the_checks_are_part_of_manage_py_check() -> None:
     registered = set(checks.registry.registry.get_checks())
 
-    assert {ours.environment, ours.azure_endpoints, ours.redis, ours.database} <= registered
+    assert {
+        ours.environment,
+        ours.azure_endpoints,
+        ours.redis,
+        ours.database,
+        ours.containers,
+        ours.pdf_libraries,
+    } <= registered
+
+
+def test_missing_libraries_of_the_pdf_renderer_are_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert ours.pdf_libraries(None) == []
+
+    monkeypatch.setitem(LIBRARIES, "libnowhere.so.0", "libnowhere0")
+
+    (warning,) = ours.pdf_libraries(None)
+    assert warning.id == "governance.W051"
+    assert "libnowhere0" in str(warning.hint)

@@ -31,12 +31,14 @@ def test_a_resource_is_unique_by_tenant_and_hash(compiled: str) -> None:
 def test_every_index_but_two_starts_with_the_tenant(compiled: str) -> None:
     ours = ("sync_runs", "coverage_receipts", "set_aside_rows", "subscriptions", "resources", "resource_tags")
     indexes = [line for line in compiled.splitlines() if line.startswith("CREATE") and "INDEX" in line]
-    checked = [line for line in indexes if any(f"ON [{table}]" in line for table in (*ours, "resource_changes"))]
+    more = ("resource_changes", "report_file_tenants")
+    checked = [line for line in indexes if any(f"ON [{table}]" in line for table in (*ours, *more))]
 
     assert len(checked) >= 9
     others = [line for line in checked if "([tenant_id]" not in line]
-    in_order = {"[resources_in_order]", "[resource_changes_in_order]"}
-    assert {line.split()[2] for line in others} == in_order  # docs/adr/0006
+    in_order = {"[resources_in_order]", "[resource_changes_in_order]"}  # docs/adr/0006
+    of_file = {"[report_file_tenants_of_file]"}  # docs/adr/0011
+    assert {line.split()[2] for line in others} == in_order | of_file
 
 
 def test_one_open_orphan_period_is_enforced_by_filtered_indexes(compiled: str) -> None:

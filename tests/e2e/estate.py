@@ -25,7 +25,7 @@ from inventory.models import Resource
 from tenants.actions import group_tenants
 from tenants.models import Tenant, User
 from tests.conftest import connect, person, sync
-from tests.portal.crawl import Address, addresses, demand_a_tag, side
+from tests.portal.crawl import Address, addresses, demand_a_tag, files_of, side
 
 RESOURCES = {"contoso": 130, "fabrikam": 60, "northwind": 40, "tailwind": 20}  # contoso fills three pages of a list
 PASSWORD = "a long and unusual sentence"
@@ -41,7 +41,8 @@ def make(azure: Simulator) -> dict[str, Any]:
     for name in ("contoso", "fabrikam"):
         demand_a_tag(tenants[name], people["alice"])
     _group(tenants)
-    keys = side(azure, tenants["contoso"], tenants["fabrikam"], list(people.values())).keys
+    files = files_of(people["alice"], SERVER_NAME=HOST)
+    keys = side(azure, tenants["contoso"], tenants["fabrikam"], list(people.values()), files).keys
     return {
         "password": PASSWORD,
         "people": {name: {"email": user.email, "session": _session_of(user)} for name, user in people.items()},

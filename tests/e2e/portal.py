@@ -91,6 +91,7 @@ def _start(folder: Path, supervisor: Supervisor) -> Portal:
         "DJANGO_SETTINGS_MODULE": "governance.settings",
         "GOVERNANCE_ENVIRONMENT": "development",
         "LOG_LEVEL": "ERROR",
+        "STORAGE_FOLDER": str(folder / "blobs"),
     }
     estate = _make_estate(folder, supervisor, environment)
     portal = Portal(f"http://127.0.0.1:{port}", folder, environment | estate["environment"], supervisor, estate)

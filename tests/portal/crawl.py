@@ -16,8 +16,9 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from audit.models import SyncRun
+from audit.models import ReportFile, SyncRun
 from governance.azure.simulator.server import Simulator
+from governance.portal.tasks import make_file
 from governance.tenancy import Scope, entered
 from inventory.actions import TagRuleWish, add_tag_rule
 from inventory.models import Orphan, Resource, ResourceChange, ResourceGroup, TagRule, TagViolation
@@ -37,10 +38,12 @@ OBJECT_OF_PARAMETER = {
     "group_id": "tenant-group",
     "membership_id": "membership",
     "subscription_id": "subscription",
+    "file_id": "export",
+    "report_id": "report",
 }
 OBJECTS = (
     *("tenant", "tenant-group", "subscription", "resource", "sync", "membership", "user"),
-    *("view", "orphan", "change", "tag-rule", "tag-violation"),
+    *("view", "export", "report", "orphan", "change", "tag-rule", "tag-violation"),
 )
 CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -125,8 +128,8 @@ def demand_a_tag(tenant: Tenant, user: User) -> None:
         judge_tenant(tenant.id, now=timezone.now())
 
 
-def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | None]) -> Side:
-    """What is to be known of a synced tenant. Its view is one that the first person saves here."""
+def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | None], files: dict[str, str]) -> Side:
+    """What is to be known of a synced tenant. Its view and `files` are the first person's; the view is saved here."""
     there = azure.tenant(tenant.name)
     truth = azure.truth(tenant.name)
     foreign = orjson.dumps(azure.truth(other.name)).decode().lower()
@@ -151,6 +154,7 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             *(group.name, str(group.id)),
             *map(str, Resource.objects.values_list("id", flat=True)),
             *map(str, ResourceChange.objects.values_list("id", flat=True)[:50]),
+            *map(str, ReportFile.objects.values_list("id", flat=True)),
         }
         rule = TagRule.objects.in_force().order_by("key").first()
         words |= {
@@ -171,6 +175,7 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             "subscription": str(subscription.id),
             "resource": str(resource.id),
             "sync": str(run.id),
+            **files,
             "view": view_of(next(filter(None, people)), tenant),
             "membership": str(membership.id),
             "user": str(membership.user_id),
@@ -201,12 +206,30 @@ def client_of(user: User | None, **options: Any) -> Client:
 
 
 def ask(client: Client, method: str, path: str, body: dict[str, Any] | None = None, *, as_json: bool = False) -> Any:
-    """One request; an exception in a view is the test's exception."""
+    """One request, its answer read to the end; an exception in a view is the test's exception."""
     if body is None:
-        return client.generic(method, path)
-    if as_json:
-        return client.generic(method, path, orjson.dumps(body), "application/json")
-    return client.generic(method, path, urlencode(body, doseq=True), FORM)
+        response: Any = client.generic(method, path)
+    elif as_json:
+        response = client.generic(method, path, orjson.dumps(body), "application/json")
+    else:
+        response = client.generic(method, path, urlencode(body, doseq=True), FORM)
+    if response.streaming:
+        response.streaming_content = [b"".join(response.streaming_content)]
+    return response
+
+
+def body_of(response: Any) -> bytes:
+    """The bytes of an answer, streamed or not."""
+    return b"".join(list(response)) if response.streaming else bytes(response.content)
+
+
+def files_of(person: User | None, **options: Any) -> dict[str, str]:
+    """The ids of an export and a report that this person asked for and a worker made, by kind."""
+    client, found = client_of(person, **options), {}
+    for kind, wanted in (("export", {"list": "resources", "format": "csv"}), ("report", {"report": "inventory"})):
+        found[kind] = str(ask(client, "POST", f"/api/v1/{kind}s/", wanted, as_json=True).json()["id"])
+        make_file(found[kind])
+    return found
 
 
 FORM = "application/x-www-form-urlencoded"
@@ -215,7 +238,7 @@ FORM = "application/x-www-form-urlencoded"
 def said(response: Any) -> str:
     """All that an answer says, headers and cookies of the session aside included, in lower case."""
     headers = "\n".join(f"{name}: {value}" for name, value in response.items())
-    return unquote_plus(headers).lower() + "\n" + bytes(response.content).decode("utf-8", "replace").lower()
+    return unquote_plus(headers).lower() + "\n" + body_of(response).decode("utf-8", "replace").lower()
 
 
 def leaks(response: Any, words: frozenset[str], *, asked: str = "") -> list[str]:
@@ -229,7 +252,7 @@ def leaks(response: Any, words: frozenset[str], *, asked: str = "") -> list[str]
 
 def comparable(response: Any, *own: str) -> tuple[int, dict[str, str], bytes]:
     """An answer without what is particular to one request: the CSRF token, and the words of the question."""
-    body = CSRF.sub(b"", bytes(response.content))
+    body = CSRF.sub(b"", body_of(response))
     headers = {name: str(value) for name, value in response.items() if name != "Content-Length"}
     for word in own:
         body = body.replace(word.encode(), b"<asked>")

@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import get_resolver
 from redis import Redis
 
-from audit.models import SyncRun
+from audit.models import ReportFile, ReportFileTenant, SyncRun
 from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.server import Simulator
 from governance.drf import KeysetPagination
@@ -44,6 +44,7 @@ from tests.portal.crawl import (
     client_of,
     comparable,
     demand_a_tag,
+    files_of,
     leaks,
     malformed,
     missing,
@@ -62,6 +63,8 @@ WATCHED: tuple[type[Model], ...] = (
     Membership,
     PreflightResult,
     SyncRun,
+    ReportFile,
+    ReportFileTenant,
     SavedView,
     Orphan,
     ResourceGroup,
@@ -85,6 +88,7 @@ class World:
     fabrikam: Side
     people: dict[str, User | None]
     broker: Any
+    auditors_files: dict[str, str]
     views: dict[str, str]  # the key of a view that each of them saved
     browsers: dict[str, Client] = field(default_factory=dict)
 
@@ -104,8 +108,9 @@ class World:
         return self.contoso if who == "charlie" else self.fabrikam
 
     def keys(self, who: str) -> dict[str, str]:
-        """This person's own objects; a saved view is a person's and not a tenant's."""
-        return {**self.own(who).keys, "view": self.views[who]}
+        """This person's own objects; a saved view and a file are a person's and not a tenant's."""
+        files = self.auditors_files if who == "auditor" else {}
+        return {**self.own(who).keys, **files, "view": self.views[who]}
 
     def forbidden(self, who: str) -> frozenset[str]:
         """Words that no answer to this person may hold: nobody else's saved views among them."""
@@ -154,13 +159,16 @@ def world(
             SyncRun.objects.update(requested_by=people[asker])
         demand_a_tag(tenant, cast("User", people[asker]))
     group_tenants("everybody", [contoso, fabrikam])
+    files = {who: files_of(people[who]) for who in ("alice", "charlie", "auditor")}
     broker = Redis.from_url(settings.CELERY_BROKER_URL)
     broker.flushdb()
+    of_contoso = [people["alice"], people["olga"], people["bob"]]
     yield World(
-        contoso=side(azure, contoso, fabrikam, [people["alice"], people["olga"], people["bob"]]),
-        fabrikam=side(azure, fabrikam, contoso, [people["charlie"]]),
+        contoso=side(azure, contoso, fabrikam, of_contoso, files["alice"]),
+        fabrikam=side(azure, fabrikam, contoso, [people["charlie"]], files["charlie"]),
         people=people,
         broker=broker,
+        auditors_files=files["auditor"],
         views={
             name: view_of(user, fabrikam if name == "charlie" else contoso) for name, user in people.items() if user
         },
@@ -180,13 +188,29 @@ def stored(*, but: User | None = None) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+def without_own_files(rows: dict[str, list[dict[str, Any]]], person: User | None) -> dict[str, list[dict[str, Any]]]:
+    """What is stored but for this person's own files: reading out is reading, and leaves a row of one's own."""
+    own = {row["id"] for row in rows["ReportFile"] if person and row["owner_id"] == person.pk}
+    files = [row for row in rows["ReportFile"] if row["id"] not in own]
+    held = [row for row in rows["ReportFileTenant"] if row["file_id"] not in own]
+    return {**rows, "ReportFile": files, "ReportFileTenant": held}
+
+
+def own_files(person: User | None) -> set[str]:
+    """The ids of the files a person asked for."""
+    every = ReportFile.objects.across_tenants(reason="A test looks at everything.")
+    return {str(key) for key in every.filter(owner=person).values_list("id", flat=True)} if person else set()
+
+
 def body_for(tenant_id: str, person: User | None = None) -> dict[str, Any]:
     """What forms and programs send to any write there is, sent to every address: most of all a role for oneself."""
     sync_now = {"tenant": tenant_id, "kind": "resources", "status": "paused", "role": "admin"}
-    view = {"name": "renamed", "list": "resources", "query": "sort=name", "do": "delete"}
+    view = {"name": "renamed", "list": "resources", "query": f"tenant={tenant_id}", "do": "delete"}
     tag_rule = {"key": "a-new-tag", "is_required": "true", "action": "delete"}
+    file = {"format": "csv", "report": "inventory"}
     return {
         **sync_now,
+        **file,
         **view,
         **tag_rule,
         "email": person.email if person else "bob@contoso.example",
@@ -389,6 +413,8 @@ def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], l
             "sort": ["name", "-name"],
             "page": ["1", "2"],
             "page_size": ["1000"],
+            "status": ["done"],
+            "format": ["csv"],
             "cursor": [cursor_of(world, "alice" if one is world.contoso else "charlie")],
         }
 
@@ -468,6 +494,7 @@ def test_error_pages_hold_nothing_of_a_foreign_tenant(world: World, who: str) ->
         ask(strict, "GET", "/resources/?page=none"),
         ask(strict, "POST", "/syncs/run/", body_for(tenant_id)),
         ask(strict, "POST", "/api/v1/syncs/", body_for(tenant_id), as_json=True),
+        ask(strict, "POST", "/exports/", body_for(tenant_id)),
     ]
 
     for response in answers:
@@ -481,15 +508,16 @@ def test_error_pages_hold_nothing_of_a_foreign_tenant(world: World, who: str) ->
 @pytest.mark.parametrize("who", ["bob", "auditor", "charlie", "nobody"])
 def test_who_may_not_write_changes_nothing_anywhere(world: World, who: str) -> None:
     contoso = world.contoso.keys
-    before = stored(but=world.people[who])
+    person = world.people[who]
+    before = without_own_files(stored(but=person), person)
 
     for address in addresses():
         for keys in [contoso, missing()] if address.needs_key else [contoso]:
             for method in METHODS:
                 visit(world, who, method, address, keys, contoso["tenant"])
 
-    assert stored(but=world.people[who]) == before
-    assert world.queue() == []
+    assert without_own_files(stored(but=person), person) == before
+    assert {file_id for (file_id,) in world.queue()} <= own_files(person)
 
 
 @pytest.mark.parametrize("path", ["/syncs/run/", "/api/v1/syncs/"])

@@ -5,17 +5,20 @@ from datetime import timedelta
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.http import QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from audit.models import CoverageReceipt, Outcome, SyncRun
+from audit.models import CoverageReceipt, Outcome, ReportFile, ReportFileTenant, SyncRun
 from governance.keys import new_id
+from governance.portal import reports
 from governance.tenancy import Scope, entered
 from inventory.actions import MOST_RULES
 from inventory.models import HygieneState, Orphan, Resource, ResourceChange, TagRule, TagViolation
 from inventory.shape import key_of
 from tenants.actions import group_tenants, save_view
+from tenants.authorization import access_for
 from tenants.models import Membership, SavedView, Subscription, Tenant, User
 from tests.conftest import signed_in
 
@@ -329,3 +332,68 @@ def test_one_tenant(contoso: Tenant, alice: User) -> None:
         counts[rows] = queries(browser, f"/tenants/{contoso.id}/")
 
     assert_constant(counts)
+
+
+def add_files(tenant: Tenant, owner: User, upto: int) -> None:
+    """So many files of this person in all, each of one tenant."""
+    now = timezone.now()
+    for number in range(ReportFile.objects.count(), upto):
+        row = ReportFile.objects.create(
+            owner=owner,
+            kind="export",
+            format="csv",
+            subject="resources",
+            title=f"{number}",
+            created_at=now,
+            heartbeat_at=now,
+        )
+        ReportFileTenant.objects.create(tenant=tenant, file=row)
+
+
+@pytest.mark.parametrize("path", ["/files/", "/api/v1/exports/"])
+def test_a_list_of_files(contoso: Tenant, bob: User, path: str) -> None:
+    browser = signed_in(bob)
+    counts = {}
+    for rows in (1, 5, 30):
+        with entered(Scope.of(contoso.id)):
+            add_files(contoso, bob, rows)
+        counts[rows] = queries(browser, path)
+
+    assert_constant(counts)
+
+
+def test_an_export_asks_as_often_for_few_rows_as_for_many(
+    contoso: Tenant, bob: User, subscription: Subscription
+) -> None:
+    browser, counts = signed_in(bob), set()
+    for rows in (2, 20, 1000):
+        with entered(Scope.of(contoso.id)):
+            add_runs(contoso, subscription, 1)
+            add_resources(contoso, subscription, rows)
+        cache.clear()
+        with CaptureQueriesContext(connection) as asked:
+            answer = browser.post("/exports/", {"list": "resources", "format": "xlsx", "query": ""})
+        assert answer.status_code == 200
+        list(answer)
+        counts.add(len(asked))
+
+    assert len(counts) == 1, counts
+    assert counts.pop() <= MOST + SESSION + 4  # once more for the sheet About: the tenants, and whether they changed
+
+
+@pytest.mark.parametrize("sizes", [(2, 20, 600), (1001, 1500)])  # printed; attached, which is an export inside
+def test_a_report_asks_as_often_for_few_rows_as_for_many(
+    contoso: Tenant, bob: User, subscription: Subscription, sizes: tuple[int, ...]
+) -> None:
+    query, counts = "tenant=contoso", set()
+    for rows in sizes:
+        with entered(Scope.of(contoso.id)):
+            add_runs(contoso, subscription, 1)
+            add_resources(contoso, subscription, rows)
+        with entered(access_for(bob).scope), CaptureQueriesContext(connection) as asked:
+            report = reports.build(reports.asked_for(QueryDict(query)), query=query, made_for="Bob")
+        assert report.resources == rows
+        counts.add(len(asked))
+
+    assert len(counts) == 1, counts
+    assert counts.pop() <= 30

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from governance.schedules import KINDS, SYNCS, beat_schedule, next_due, offset_of, schedule_for
+from governance.schedules import JOBS, KINDS, SYNCS, beat_schedule, next_due, offset_of, schedule_for
 
 SIX_HOURS = timedelta(hours=6)
 TENANT = UUID("72f988bf-86f1-41af-91ab-2d7cd011db47")
@@ -63,9 +63,22 @@ def test_an_unknown_kind_names_the_known_ones() -> None:
 
 
 def test_beat_wakes_the_fan_out_of_every_kind() -> None:
+    entries = [entry for entry in beat_schedule().values() if entry["task"] == "tenants.tasks.fan_out"]
+
+    assert {entry["args"] for entry in entries} == {(kind,) for kind in KINDS}
+    for entry in entries:
+        assert entry["schedule"] < min(sync.every for sync in SYNCS)
+
+
+def test_beat_starts_every_job_at_its_own_pace() -> None:
     entries = beat_schedule()
 
-    assert {entry["args"] for entry in entries.values()} == {(kind,) for kind in KINDS}
-    for entry in entries.values():
+    for job in JOBS:
+        assert entries[job.name]["task"] == job.task
+        assert entries[job.name]["schedule"] == timedelta(minutes=job.every_minutes)
+    assert len(entries) == len(JOBS) + len(KINDS)
+
+
+def test_what_was_not_begun_before_its_next_turn_is_dropped() -> None:
+    for entry in beat_schedule().values():
         assert entry["options"]["expires"] <= entry["schedule"].total_seconds()
-        assert entry["schedule"] < min(sync.every for sync in SYNCS)

@@ -73,6 +73,7 @@ class Command(BaseCommand):
             password.write_text(f"demo-{secrets.token_urlsafe(9)}", encoding="utf-8")
         return {
             "DATABASE_URL": f"sqlite:///{self.folder / 'governance.sqlite3'}",
+            "STORAGE_FOLDER": str(self.folder / "blobs"),
             "DEMO_PASSWORD": password.read_text(encoding="utf-8"),
             "PYTHONUNBUFFERED": "1",
         }

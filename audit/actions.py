@@ -1,0 +1,34 @@
+"""What people do to files."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from audit.files import every_file, set_tenants
+from audit.models import ReportFile
+
+MOST_WAITING = 5  # files a person may have waiting at a time
+TOO_MANY = f"You have {MOST_WAITING} files waiting already. Wait for one of them, or narrow what you ask for."
+
+
+@transaction.atomic
+def ask_for_file(owner_id: UUID, *, tenants: Iterable[UUID], expected: int | None, **what: Any) -> ReportFile:
+    """Write down that a person wants a file with rows of these tenants; whoever calls wakes a worker after commit.
+
+    `what`: kind, format, subject, title, and for an export query, columns, selection. Raises ValidationError when the
+    person has too many waiting.
+    """
+    now = timezone.now()
+    get_user_model()._default_manager.select_for_update().get(pk=owner_id)  # two at once: one after the other
+    if every_file().waiting().filter(owner_id=owner_id).count() >= MOST_WAITING:
+        raise ValidationError(TOO_MANY)
+    row = ReportFile(owner_id=owner_id, expected=expected, created_at=now, heartbeat_at=now, **what)
+    row.full_clean(exclude=["owner"])
+    row.save(force_insert=True)
+    set_tenants(row, tenants)
+    return row

@@ -1,0 +1,17 @@
+"""Doors for the worker: the files that were asked for."""
+
+import structlog
+from celery import shared_task
+from django.utils import timezone
+
+from audit import files
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="audit.tasks.tend_files")  # type: ignore[untyped-decorator]
+def tend_files() -> None:
+    """Wake a worker for every abandoned file; delete the expired ones."""
+    now = timezone.now()
+    woken = [files.wake(file_id, expires_seconds=files.WAKE_AGAIN_SECONDS) for file_id in files.abandoned(now)]
+    log.info("files_tended", woken=sum(woken), expired=files.expire(now))
