@@ -8,7 +8,7 @@ from bench.databases import own_databases
 from bench.ground import Ground
 from bench.verdicts import Ratio, table
 
-BENCHES = ("sync_cpu", "unchanged_sync", "sync_memory", "query_counts", "query_plans", "list_scale")
+BENCHES = ("sync_cpu", "unchanged_sync", "sync_memory", "query_counts", "query_plans", "list_scale", "page_budgets")
 
 
 def main() -> int:
