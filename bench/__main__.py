@@ -16,6 +16,7 @@ BENCHES = (
     "query_plans",
     "list_scale",
     "exports",
+    "page_budgets",
     "pdf_reports",
 )
 

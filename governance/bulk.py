@@ -86,6 +86,16 @@ def _after(last: Any, column: str, beyond: str) -> models.Q:
     return models.Q(**{f"{column}__{beyond}e": value}) & further
 
 
+def refresh_statistics() -> None:
+    """After many writes: let SQLite count its rows again, by which it chooses its indexes.
+
+    The other engines count by themselves. 0.3 s for 100,000 resources with their tags, during which nobody else writes.
+    """
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+
+
 def _write(
     model: type[models.Model], columns: Sequence[str], rows: Rows, *, key: Sequence[str], update: Sequence[str]
 ) -> None:

@@ -51,18 +51,22 @@ class Resource(TenantOwned):
     class Meta(TenantOwned.Meta):
         db_table = "resources"
         constraints = [models.UniqueConstraint(fields=["tenant", "azure_id_hash"], name="one_resource_per_azure_id")]
-        # Each ends in the order of the list, so that a page is read off and not sorted. `resources_in_order` serves
-        # whoever sees several tenants; it holds what is filtered on, so that passing over a row does not read it.
+        # Each has the order of the list in it, so that a page is read off, and what is filtered on at its end, so that
+        # passing over a row does not read it. `resources_in_order` serves whoever sees several tenants. It holds only
+        # what is there: PostgreSQL gets no order out of an index that begins with `deleted_at IS NULL`.
         indexes = [
             models.Index(
-                fields=["deleted_at", "name", "id", "tenant", "subscription", "type"], name="resources_in_order"
+                fields=["name", "id", "tenant", "subscription", "type"],
+                name="resources_in_order",
+                condition=models.Q(deleted_at__isnull=True),
             ),
-            models.Index(fields=["tenant", "deleted_at", "name", "id"], name="resources_by_name"),
-            models.Index(fields=["tenant", "type", "deleted_at", "name", "id"], name="resources_by_type"),
-            models.Index(fields=["tenant", "location", "deleted_at", "name", "id"], name="resources_by_region"),
+            models.Index(fields=["tenant", "name", "id", "deleted_at"], name="resources_by_name"),
+            models.Index(fields=["tenant", "type", "name", "id", "deleted_at"], name="resources_by_type"),
+            models.Index(fields=["tenant", "location", "name", "id", "deleted_at"], name="resources_by_region"),
             models.Index(
-                fields=["tenant", "subscription", "deleted_at", "name", "id"], name="resources_by_subscription"
+                fields=["tenant", "subscription", "name", "id", "deleted_at"], name="resources_by_subscription"
             ),
+            models.Index(fields=["tenant", "stored_at", "id", "deleted_at"], name="resources_by_age"),
         ]
 
     def __str__(self) -> str:
@@ -82,7 +86,7 @@ class ResourceTag(TenantOwned):
     class Meta(TenantOwned.Meta):
         db_table = "resource_tags"
         indexes = [
-            models.Index(fields=["tenant", "key_folded", "value_folded"], name="resource_tags_by_key"),
+            models.Index(fields=["tenant", "key_folded", "value_folded", "resource"], name="resource_tags_by_key"),
             models.Index(fields=["tenant", "resource"], name="resource_tags_of_resource"),
         ]
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from audit.models import CoverageReceipt, Outcome
 from audit.runs import ActiveRun, SyncSummary, previous_receipts, sync_run
+from governance import bulk
 from governance.azure import arm, resource_graph
 from governance.azure.errors import AccessDeniedError, AzureError, ThrottledError
 from governance.azure.records import ResourceRecord, Unreadable, resource_group_of
@@ -49,6 +50,7 @@ def sync_resources(tenant: Tenant, *, requested_by: UUID | None = None) -> SyncS
             throttled = error.retry_after_seconds if isinstance(error, ThrottledError) else None
             with run.page():
                 run.conclude(Outcome.FAILED, reason=str(error))
+        bulk.refresh_statistics()
         summary = run.summary(tenant.name, retry_after_seconds=throttled)
         log.info("sync_finished", outcome=summary.outcome, received=summary.received, seconds=summary.seconds)
         return summary
