@@ -13,6 +13,7 @@ from governance.azure.simulator.server import Simulator
 from governance.azure.simulator.world import Tenant, stored_day
 
 DAY_FILE = "world.json"
+WAKE_SECONDS = 0.5
 
 
 class Command(BaseCommand):
@@ -41,7 +42,8 @@ class Command(BaseCommand):
         try:
             self.stdout.write(_as_json(simulator) if options["json"] else _in_words(simulator))
             self.stdout.flush()
-            stopped.wait()
+            while not stopped.wait(WAKE_SECONDS):  # a signal that comes just before the wait is noticed after it
+                pass
         finally:
             simulator.stop()
 
