@@ -56,11 +56,11 @@ def fill(tenants: int, resources: int) -> dict[str, Any]:
         grant_role(user, tenant, Role.READER)
         with sync_run(tenant.id, "resources") as run:
             _fill_tenant(tenant, run, resources // tenants)
-    _settle()
+    settle()
     return {}
 
 
-def _settle() -> None:
+def settle() -> None:
     """What the engine does by itself a minute after a sync, or the sync for it."""
     bulk.refresh_statistics()
     if connection.vendor == "postgresql" and not connection.in_atomic_block:
