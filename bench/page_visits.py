@@ -12,13 +12,15 @@ from django.urls import reverse
 from audit.models import SyncRun
 from bench.list_requests import HOST, seconds_of, statements_of
 from governance.access import Role
+from governance.keys import new_id
 from governance.tenancy import Scope, entered
 from inventory.models import Resource, TagRule
-from tenants.actions import grant_role
-from tenants.models import Subscription, Tenant, User
+from tenants.actions import grant_role, group_tenants
+from tenants.models import Membership, Subscription, Tenant, TenantGroup, User
 from tests.portal.crawl import addresses, view_of
 
 ROUNDS = 5
+FILES = ("export", "report")  # what they name is downloaded, not shown
 # The ways to ask for the list of resources that read most. Each resource has the tag env; one in fifty is deleted.
 RESOURCE_LISTS: dict[str, dict[str, str]] = {
     "one tenant": {"tenant": "tenant0"},
@@ -66,19 +68,15 @@ def _client_of(user: User) -> Client:
 
 def _keys(user: User) -> dict[str, str]:
     """One object of each kind that a path of a page names. A new kind: add it here, and rows to the estate."""
-    models = {
-        "tenant": Tenant,
-        "subscription": Subscription,
-        "resource": Resource,
-        "sync": SyncRun,
-        "tag-rule": TagRule,
-    }
+    models = {"tenant": Tenant, "subscription": Subscription, "resource": Resource, "sync": SyncRun}
     with entered(Scope.every_tenant(reason="A bench looks for objects that exist.")):
+        tenant = Tenant.objects.first()
+        group_tenants("every-tenant", list(Tenant.objects.all()))
+        models |= {"tag-rule": TagRule, "membership": Membership, "tenant-group": TenantGroup}
         keys = {
-            name: str(model._default_manager.order_by("pk").values_list("pk", flat=True)[0])
-            for name, model in models.items()
+            name: str(model._default_manager.order_by("pk").values_list("pk")[0][0]) for name, model in models.items()
         }
-        return keys | {"view": view_of(user, Tenant.objects.first())}
+        return {**dict.fromkeys(FILES, str(new_id())), **keys, "view": view_of(user, tenant)}
 
 
 def _shows_page(client: Client, path: str) -> bool:
