@@ -22,7 +22,9 @@ from tenants.models import Subscription, Tenant, User
 
 EMAIL = "bob@contoso.example"
 TYPES = [
-    f"microsoft.{family}/kind{number}" for family in ("compute", "network", "storage", "web") for number in range(8)
+    f"microsoft.{family}/managedkind{number}"
+    for family in ("compute", "network", "storage", "web")
+    for number in range(8)
 ]
 REGIONS = ["westeurope", "northeurope", "eastus", "eastus2", "uksouth", "francecentral", "swedencentral", "centralus"]
 TAGS = {
@@ -39,7 +41,7 @@ ALL_FILTERS = {
     "tenant": "tenant0",
     "type": TYPES[0],
     "region": REGIONS[0],
-    "resource_group": "group0",
+    "resource_group": "rg-orders-prod-0",
     "tag": "env:prod",
     "deleted": "no",
     "sort": "type",
@@ -56,11 +58,11 @@ def fill(tenants: int, resources: int) -> dict[str, Any]:
         grant_role(user, tenant, Role.READER)
         with sync_run(tenant.id, "resources") as run:
             _fill_tenant(tenant, run, resources // tenants)
-    _settle()
+    settle()
     return {}
 
 
-def _settle() -> None:
+def settle() -> None:
     """What the engine does by itself a minute after a sync, or the sync for it."""
     bulk.refresh_statistics()
     if connection.vendor == "postgresql" and not connection.in_atomic_block:
@@ -107,7 +109,7 @@ def _fill_tenant(tenant: Tenant, run: ActiveRun, resources: int) -> None:
 
 def _row(tenant: UUID, subscription: UUID, run: UUID, number: int) -> tuple[Any, ...]:
     key = hashlib.sha256(f"{tenant}{number}".encode()).hexdigest()  # spreads the names, as in Azure
-    name, group, now = f"app-{key[:8]}", f"group{number // 20}", timezone.now()
+    name, group, now = f"app-{key[:8]}-orders-prod-weu-01", f"rg-orders-prod-{number // 20}", timezone.now()
     azure_id = f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{TYPES[number % 32]}/{name}"
     place = (TYPES[number % len(TYPES)], "", REGIONS[number % len(REGIONS)], group, "")
     documents = (json.dumps(_tags(number)), "{}", "[]", "{}", PROPERTIES)

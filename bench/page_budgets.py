@@ -21,6 +21,7 @@ def ratios(ground: Ground) -> list[Ratio]:
 def _visits(ground: Ground, resources: int) -> dict[str, dict[str, Any]]:
     with ground.empty_database() as database:
         ground.measure("bench.estate:fill", database, tenants=TENANTS, resources=resources)
+        ground.measure("bench.hygiene_estate:fill", database)
         return ground.measure("bench.page_visits:measured", database)
 
 

@@ -1,5 +1,6 @@
 """In a fresh process: an administrator opens every page of the portal, and some lists in ways that cost more."""
 
+import logging
 from collections.abc import Iterator
 from statistics import median
 from typing import Any
@@ -11,13 +12,15 @@ from django.urls import reverse
 from audit.models import SyncRun
 from bench.list_requests import HOST, seconds_of, statements_of
 from governance.access import Role
+from governance.keys import new_id
 from governance.tenancy import Scope, entered
-from inventory.models import Resource
-from tenants.actions import grant_role
-from tenants.models import Subscription, Tenant, User
-from tests.portal.crawl import addresses
+from inventory.models import Resource, TagRule
+from tenants.actions import grant_role, group_tenants
+from tenants.models import Membership, Subscription, Tenant, TenantGroup, User
+from tests.portal.crawl import addresses, view_of
 
 ROUNDS = 5
+FILES = ("export", "report")  # what they name is downloaded, not shown
 # The ways to ask for the list of resources that read most. Each resource has the tag env; one in fifty is deleted.
 RESOURCE_LISTS: dict[str, dict[str, str]] = {
     "one tenant": {"tenant": "tenant0"},
@@ -32,8 +35,9 @@ RESOURCE_LISTS: dict[str, dict[str, str]] = {
 
 def measured() -> dict[str, Any]:
     """By page: the bytes of its HTML, its statements with nothing cached, and seconds when the cache is warm."""
-    clients = [_client_of(email, **roles) for email, roles in _administrators().items()]
-    keys = _keys()
+    logging.disable(logging.WARNING)  # what only takes a POST is tried too
+    ada, pat = _administrators()
+    clients, keys = [_client_of(ada), _client_of(pat)], _keys(ada)
     visits = {}
     for address in addresses():
         if address.is_api:
@@ -46,29 +50,33 @@ def measured() -> dict[str, Any]:
     return visits | {f"resources, {words}": _visit(clients[0], there, asked) for words, asked in RESOURCE_LISTS.items()}
 
 
-def _administrators() -> dict[str, dict[str, str]]:
-    """Somebody who sees the tenants as their member, and somebody who sees everything."""
-    return {"ada@contoso.example": {}, "pat@platform.example": {"platform_role": "admin"}}
+def _administrators() -> tuple[User, User]:
+    """Ada is an admin of each tenant; pat sees everything, and what only a platform admin may."""
+    ada = User.objects.create_user("ada@contoso.example", name="Ada")
+    pat = User.objects.create_user("pat@platform.example", name="Pat", platform_role="admin")
+    with entered(Scope.every_tenant(reason="A bench gives an administrator her roles.")):
+        for tenant in Tenant.objects.all():
+            grant_role(ada, tenant, Role.ADMIN)
+    return ada, pat
 
 
-def _client_of(email: str, **roles: str) -> Client:
-    user = User.objects.create_user(email, name=email.partition("@")[0], **roles)
-    if not roles:
-        with entered(Scope.every_tenant(reason="A bench gives an administrator her roles.")):
-            for tenant in Tenant.objects.all():
-                grant_role(user, tenant, Role.ADMIN)
+def _client_of(user: User) -> Client:
     client = Client(SERVER_NAME=HOST)
     client.force_login(user)
     return client
 
 
-def _keys() -> dict[str, str]:
-    """One object of each kind that a path names."""
+def _keys(user: User) -> dict[str, str]:
+    """One object of each kind that a path of a page names. A new kind: add it here, and rows to the estate."""
     models = {"tenant": Tenant, "subscription": Subscription, "resource": Resource, "sync": SyncRun}
     with entered(Scope.every_tenant(reason="A bench looks for objects that exist.")):
-        return {
+        tenant = Tenant.objects.first()
+        group_tenants("every-tenant", list(Tenant.objects.all()))
+        models |= {"tag-rule": TagRule, "membership": Membership, "tenant-group": TenantGroup}
+        keys = {
             name: str(model._default_manager.order_by("pk").values_list("pk")[0][0]) for name, model in models.items()
         }
+        return {**dict.fromkeys(FILES, str(new_id())), **keys, "view": view_of(user, tenant)}
 
 
 def _shows_page(client: Client, path: str) -> bool:

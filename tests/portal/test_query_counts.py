@@ -22,7 +22,7 @@ from tenants.authorization import access_for
 from tenants.models import Membership, SavedView, Subscription, Tenant, User
 from tests.conftest import signed_in
 
-MOST = 17  # of a list, with what stands around it (the tenants and groups of the switcher)
+MOST = 18  # of a list, with what stands around it (the tenants and groups of the switcher)
 CHOICES = 6  # what the filters offer, kept until a sync stores something
 SESSION = 1  # kept too
 
