@@ -63,7 +63,7 @@ class Listing:
     default_sort: str
     rows: Callable[[], QuerySet[Any]]
     coverage_kind: str = "resources"
-    page: str = ""  # the name of its page's address; views of it can be saved where there is one
+    page: str = ""  # the name of its page's address; where there is one, it is exported and views of it are saved
 
     def order(self, word: str | None) -> tuple[str, str]:
         """`order_by` for a word of `?sort=` (checked by the filterset before), made total by the key."""

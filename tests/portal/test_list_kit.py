@@ -3,7 +3,10 @@
 import re
 
 import pytest
+from django.urls import reverse
 
+from governance.portal.listings import EVERY, LISTINGS
+from governance.ui.listing import Listing
 from inventory.lists import RESOURCES
 from tenants.models import Tenant, User
 from tests.conftest import signed_in, sync
@@ -76,3 +79,23 @@ def test_a_page_for_the_history_of_htmx_is_whole(synced: Tenant, bob: User) -> N
     asked = {"HX-Request": "true", "HX-History-Restore-Request": "true"}
 
     assert 'class="masthead"' in text(signed_in(bob).get("/resources/", headers=asked))
+
+
+def test_what_has_a_page_can_be_looked_up_for_exports_and_views() -> None:
+    assert all(listing.page for listing in EVERY)
+    assert len(LISTINGS) == len(EVERY)
+
+
+@pytest.mark.parametrize("listing", EVERY, ids=lambda listing: listing.key)
+def test_every_such_list_offers_export_and_views(synced: Tenant, alice: User, listing: Listing) -> None:
+    page = text(signed_in(alice).get(reverse(listing.page)))
+
+    assert '<form id="export"' in page
+    assert 'class="menu saved-views"' in page
+    assert f'name="list" value="{listing.key}"' in page
+
+
+def test_rows_are_ticked_only_where_there_is_a_form_for_them(synced: Tenant, alice: User) -> None:
+    for path in ("/resources/", "/orphans/", "/syncs/", "/tenants/"):
+        page = text(signed_in(alice).get(path))
+        assert ('class="tick"' in page) == ('<form id="export"' in page), path
