@@ -53,10 +53,10 @@ openapi: .venv/dev.installed ## docs/openapi.yaml is what the code answers
 	$(BIN)/python manage.py spectacular --api-version v1 --validate --fail-on-warn | diff -u docs/openapi.yaml -
 
 test-sqlite: .venv/dev.installed azurite ## the suite on SQLite (or on DATABASE_URL)
-	$(BIN)/python -m pytest -n $(WORKERS) --quiet
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --quiet
 
 test-postgres: .venv/dev.installed azurite ## what touches the database again, on a PostgreSQL of its own
-	TEST_POSTGRES=1 $(BIN)/python -m pytest -n $(WORKERS) --quiet --database-only
+	TEST_POSTGRES=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --quiet --database-only
 
 e2e: .venv/dev.installed ## the portal in a real browser: journeys, accessibility (needs Chromium)
 	@$(BIN)/python -m tests.e2e.chromium
