@@ -1,6 +1,6 @@
 """Looks at pages: every rule that each page of the portal has to keep, in words that say what is broken."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -9,7 +9,8 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import ConsoleMessage, Page, Response, Route
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
 TAB_STOPS = 6  # from the top of the page: the skip link and what follows it
 NODES_NAMED = 3  # of one broken rule
 LAYOUT = """() => ({
@@ -31,7 +32,7 @@ OPEN = """(which) => {
         && ["absolute", "fixed"].includes(getComputedStyle(child).position));
     const menus = parts.filter((part) => { part.open = true; return floats(part); });
     menus.forEach((part, number) => { part.open = number === which; });
-    return menus.length;
+    return menus.map((part) => part.textContent.replace(/\\s+/g, " "));
 }"""  # what folds away is opened; of the menus, which lie over the page, one at a time
 AXE = """([theirs, isMenuOpen, options]) => axe.run(
     isMenuOpen ? [...document.querySelectorAll("details[open]")].filter((part) => [...part.children].some((child) =>
@@ -77,6 +78,7 @@ class Watch:
     url: str
     heard: list[str] = field(default_factory=list)
     path: str = ""
+    menus: set[tuple[str, Theme]] = field(default_factory=set)  # those that were judged: most are on many pages
 
     def __post_init__(self) -> None:
         self.page.on("console", self._console)
@@ -93,8 +95,8 @@ class Watch:
         if response.status >= 400 and not response.request.is_navigation_request():
             self.heard.append(f"request answered {response.status}: {response.url}")
 
-    def look(self, stop: Stop) -> Iterator[str]:
-        """Open the page and say everything that is wrong with it, in each theme."""
+    def look(self, stop: Stop, *, themes: Sequence[Theme] = THEMES) -> Iterator[str]:
+        """Open the page and say everything that is wrong with it, in each of these themes."""
         self.heard.clear()
         self.path = stop.path
         status = self.visit(stop)
@@ -103,14 +105,19 @@ class Watch:
         if not stop.theirs:
             yield from _focus(self.page)
         self.page.evaluate(AXE_SCRIPT)
-        menus = self.page.evaluate(OPEN, NO_MENU)
-        for menu in range(NO_MENU, menus):
-            self.page.evaluate(OPEN, menu)
-            yield from _layout(self.page, stop)
-            for theme in THEMES:
-                self.page.emulate_media(color_scheme=theme)
-                yield from (f"{theme} · {line}" for line in _axe(self.page, stop, menu=menu))
+        menus: list[str] = self.page.evaluate(OPEN, NO_MENU)
+        yield from self._judge(stop, themes)
+        for number, words in enumerate(menus):
+            self.page.evaluate(OPEN, number)
+            yield from self._judge(stop, [theme for theme in themes if (words, theme) not in self.menus], menu=number)
+            self.menus |= {(words, theme) for theme in themes}
         yield from self.heard
+
+    def _judge(self, stop: Stop, themes: Sequence[Theme], *, menu: int = NO_MENU) -> Iterator[str]:
+        yield from _layout(self.page, stop)
+        for theme in themes:
+            self.page.emulate_media(color_scheme=theme)
+            yield from (f"{theme} · {line}" for line in _axe(self.page, stop, menu=menu))
 
     def visit(self, stop: Stop) -> int:
         """Go there, by a link or by sending a form. The status of the answer."""

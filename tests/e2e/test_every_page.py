@@ -1,42 +1,40 @@
 """Every page, in both themes, on a phone and on a wide screen: readable, reachable, and silent in the console."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.e2e.conftest import HEIGHT, context_of
-from tests.e2e.looks import Stop, Watch
+from tests.e2e.looks import THEMES, Stop, Theme, Watch
 from tests.e2e.portal import Portal
 from tests.e2e.stops import pages, states
 
 WIDTHS = (360, 1440)
 
 
-def wrong_with(stops: list[Stop], browser: Browser, portal: Portal, width: int) -> str:
-    """A line for each broken rule: page, width, theme, rule, place. "" when all is well."""
-    return "\n".join(_wrong_with(stops, browser, portal, width))
-
-
-def _wrong_with(stops: list[Stop], browser: Browser, portal: Portal, width: int) -> Iterator[str]:
+def wrong_with(
+    stops: list[Stop], browser: Browser, portal: Portal, width: int, *, themes: Sequence[Theme] = THEMES
+) -> Iterator[str]:
+    """A line for each broken rule: page, width, theme, rule, place."""
     for who in dict.fromkeys(stop.who for stop in stops):
         with closing(context_of(browser, portal, who, viewport={"width": width, "height": HEIGHT})) as context:
             watch = Watch(context.new_page(), portal.url)
             for stop in (stop for stop in stops if stop.who == who):
-                yield from (f"{stop.name} · {width} px · {line}" for line in watch.look(stop))
+                yield from (f"{stop.name} · {width} px · {line}" for line in watch.look(stop, themes=themes))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_keeps_every_rule(browser: Browser, portal: Portal, width: int) -> None:
-    wrong = wrong_with(pages(portal), browser, portal, width)
+    wrong = "\n".join(wrong_with(pages(portal), browser, portal, width))
 
     assert not wrong, wrong
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_every_state_of_a_page_keeps_every_rule(browser: Browser, portal: Portal, width: int) -> None:
-    wrong = wrong_with(states(portal), browser, portal, width)
+@pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1440, "light")])
+def test_every_state_of_a_page_keeps_every_rule(browser: Browser, portal: Portal, width: int, theme: Theme) -> None:
+    wrong = "\n".join(wrong_with(states(portal), browser, portal, width, themes=[theme]))
 
     assert not wrong, wrong
 
