@@ -143,6 +143,7 @@ GROUPS = Listing(
     default_sort="name",
     rows=groups_with_members,
     coverage_kind="",
+    page="tenants:groups",
     columns=(
         Column(
             "name",

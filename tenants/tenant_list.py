@@ -99,6 +99,8 @@ TENANTS = Listing(
     default_sort="name",
     rows=tenant_rows,
     coverage_kind=KIND,
+    page="tenants:tenants",
+    page_only=frozenset({"role", "people", "groups"}),
     columns=(
         Column("name", "Tenant", lambda row: row.name, _name, sort="name"),
         Column("status", "Status", lambda row: row.get_status_display(), shown=False),
@@ -132,7 +134,8 @@ def tenants_for(access: Access) -> Listing:
     mine = Column("role", "My role", partial(_role, access))
     people = Column("people", "People", partial(_people, access), partial(_people_cell, access), number=True)
     groups = Column("groups", "Groups", lambda row: names.get(row.id), style="wrap")
-    return replace(TENANTS, columns=(TENANTS.columns[0], mine, *TENANTS.columns[1:], people, groups))
+    columns = (TENANTS.columns[0], mine, *TENANTS.columns[1:], people, groups)
+    return replace(TENANTS, columns=columns, page_only=frozenset())
 
 
 def _role(access: Access, row: Any) -> str:

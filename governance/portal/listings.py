@@ -5,6 +5,8 @@ from governance.ui.listing import Listing
 from inventory.hygiene_lists import CHANGES, ORPHANS
 from inventory.lists import RESOURCES
 from inventory.tag_lists import TAG_RULES, VIOLATIONS
+from tenants.people_lists import GROUPS
+from tenants.tenant_list import TENANTS
 
-EVERY: tuple[Listing, ...] = (RESOURCES, ORPHANS, CHANGES, TAG_RULES, VIOLATIONS, SYNCS_LIST)
+EVERY: tuple[Listing, ...] = (RESOURCES, ORPHANS, CHANGES, TAG_RULES, VIOLATIONS, SYNCS_LIST, TENANTS, GROUPS)
 LISTINGS: dict[str, Listing] = {listing.key: listing for listing in EVERY}

@@ -64,6 +64,7 @@ class Listing:
     rows: Callable[[], QuerySet[Any]]
     coverage_kind: str = "resources"
     page: str = ""  # the name of its page's address; where there is one, it is exported and views of it are saved
+    page_only: frozenset[str] = frozenset()  # keys of columns that its page adds for one person, and no file has
 
     def order(self, word: str | None) -> tuple[str, str]:
         """`order_by` for a word of `?sort=` (checked by the filterset before), made total by the key."""
@@ -76,7 +77,7 @@ class Listing:
 
         Raises KeyError, with the key, for a column there is not.
         """
-        wanted = set(keys)
+        wanted = set(keys) - self.page_only
         unknown = wanted - {column.key for column in self.columns}
         if unknown:
             raise KeyError(min(unknown))

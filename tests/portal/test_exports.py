@@ -26,7 +26,7 @@ from governance.portal.listings import LISTINGS
 from governance.portal.tasks import make_file
 from governance.tenancy import Scope, entered
 from inventory.models import Resource
-from tenants.actions import grant_role
+from tenants.actions import grant_role, group_tenants
 from tenants.models import Membership, Tenant, User
 from tests.conftest import signed_in, sync
 from tests.portal.crawl import addresses, ask, body_of, client_of
@@ -192,6 +192,29 @@ def test_what_cannot_be_exported_is_refused_with_the_reason(
 
     assert response.status_code == 400
     assert words in response.content.decode()
+
+
+@pytest.mark.parametrize("query", ["", "columns=state,role,people,groups"])
+def test_tenants_are_exported_without_what_the_page_says_to_one_person(read: None, bob: User, query: str) -> None:
+    response = signed_in(bob).post("/exports/", {"list": "tenants", "query": query, "format": "csv"})
+
+    header, *rows = list(csv.reader(io.StringIO(content(response).decode("utf-8-sig"))))
+    assert [row[0] for row in rows] == ["contoso"]
+    assert {"name", "state", "tenant_coverage"} <= set(header)
+    assert not {"role", "people", "groups"} & set(header)
+    assert dict(zip(header, rows[0], strict=True))["tenant_coverage"] == "complete"
+
+
+def test_groups_are_exported_with_the_tenants_one_may_see(
+    read: None, contoso: Tenant, fabrikam: Tenant, bob: User
+) -> None:
+    group_tenants("everybody", [contoso, fabrikam])
+    group_tenants("theirs", [fabrikam])
+
+    response = signed_in(bob).post("/exports/", {"list": "tenant-groups", "query": "", "format": "csv"})
+
+    _, *rows = list(csv.reader(io.StringIO(content(response).decode("utf-8-sig"))))
+    assert rows == [["everybody", "1", "contoso"]]
 
 
 def test_every_list_that_offers_an_export_is_known_to_it(read: None, alice: User) -> None:
