@@ -23,7 +23,6 @@ ORPHAN_SORTS = {"since": "since", "name": "name", "type": "type"}
 FEED_SORTS = {"at": "at"}
 FIELDS_SHOWN = 3  # of a change, in a list
 VALUE_SHOWN = 60  # characters of a value, in a list
-VALUE_IN_FILE = 500  # characters of a value, in a file
 SHOWN_IN_FULL = 4000  # characters of all fields of a change, in a file
 
 

@@ -27,7 +27,6 @@ WEEK = 7  # days whose changes are counted in words
 CHANGES_SHOWN = 8
 TENANTS_SHOWN = 12
 LOST_SHOWN = 5
-CALM = {State.COMPLETE, State.STALE}
 
 
 class OverviewFilter(TenantOwnedFilterSet):
@@ -147,18 +146,18 @@ def _lost_subscriptions(tenants: frozenset[UUID] | None) -> list[Subscription]:
 
 
 def _losses(lost: list[Subscription]) -> list[Trouble]:
-    there = reverse("portal:syncs")
+    there = reverse("tenants:tenants")
     found = [
         Trouble(
             "partial",
             f"Subscription {row.name} of {row.tenant.name} is not visible since {row.access_lost_at:%Y-%m-%d}",
             "Give the application the role Reader there again, or off-board the subscription if it is gone for good.",
-            f"{there}?{urlencode({'tenant': row.tenant.name})}",
+            reverse("tenants:tenant", args=[row.tenant_id]),
         )
         for row in lost[:LOST_SHOWN]
     ]
     if len(lost) > LOST_SHOWN:
-        found.append(Trouble("partial", "More subscriptions are not visible any more", "See the syncs.", there))
+        found.append(Trouble("partial", "More subscriptions are not visible any more", "See the tenants.", there))
     return found
 
 

@@ -48,10 +48,6 @@ def _started(run: SyncRun) -> SafeString:
     return cells.link(reverse("portal:sync-run", args=[run.pk]), cells.moment(run.started_at))
 
 
-def _outcome(run: SyncRun) -> SafeString:
-    return cells.state(run.outcome, run.get_outcome_display())
-
-
 SYNCS_LIST = Listing(
     key="syncs",
     title="Runs of syncs",

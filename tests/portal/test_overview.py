@@ -111,7 +111,9 @@ def test_what_changed_is_counted_without_the_first_reading(azure: Simulator, bot
         "Deleted": done.gone,
         "Returned": done.returned,
     }
-    assert len(re.findall(r'<span class="kind ', page)) == 8
+    latest = re.findall(r'<a class="cut" href="(/resources/[^"]+/)" title="([^"]*)"', page)
+    assert len(latest) == 8
+    assert latest[0][1] in text(signed_in(bob).get(latest[0][0]))
 
 
 def test_older_changes_leave_the_week_and_then_the_chart(azure: Simulator, both: list[Tenant], bob: User) -> None:
@@ -191,6 +193,7 @@ def test_a_lost_subscription_is_named_with_its_remedy(both: list[Tenant], bob: U
 
     assert f"Subscription {lost.name} of contoso is not visible since" in page
     assert "role Reader" in page
+    assert f'href="/tenants/{both[0].id}/">Subscription {lost.name}' in page
 
 
 def test_a_person_without_a_tenant_is_told(db: None) -> None:
