@@ -58,6 +58,12 @@ JOBS: tuple[Job, ...] = (
         every_minutes=5,
         why="A file whose worker died, or that no worker was told of, is taken up again; an expired one is deleted.",
     ),
+    Job(
+        name="anchor-audit",
+        task="audit.tasks.anchor_chains",
+        every_minutes=60,
+        why="Up to its last anchor nobody can rewrite the audit trail unseen; what is younger than an hour is not yet.",
+    ),
 )
 KEPT_DAYS: dict[str, int] = {
     "export": 7,  # a copy of a list: ask again, and it is newer
