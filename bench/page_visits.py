@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from audit.models import SyncRun
+from audit.models import AuditEvent, SyncRun
 from bench.list_requests import HOST, seconds_of, statements_of
 from governance.access import Role
 from governance.keys import new_id
@@ -73,6 +73,7 @@ def _keys(user: User) -> dict[str, str]:
         tenant = Tenant.objects.first()
         group_tenants("every-tenant", list(Tenant.objects.all()))
         models |= {"tag-rule": TagRule, "membership": Membership, "tenant-group": TenantGroup}
+        models |= {"audit-event": AuditEvent}
         keys = {
             name: str(model._default_manager.order_by("pk").values_list("pk")[0][0]) for name, model in models.items()
         }

@@ -160,7 +160,8 @@ def change_role(membership: Membership, role: Role, *, by_platform: bool) -> Non
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
         before, current.role = current.role, role.word
         current.save()
-    _record_role(Verb.ROLE_CHANGED, current.tenant_id, current.user, before=before, after=role.word)
+    if before != role.word:
+        _record_role(Verb.ROLE_CHANGED, current.tenant_id, current.user, before=before, after=role.word)
 
 
 @transaction.atomic
@@ -198,7 +199,8 @@ def group_tenants(name: str, tenants: Collection[Tenant]) -> TenantGroup:
     Raises ValidationError for a bad name.
     """
     with entered(Scope.every_tenant(reason="A group is made by the platform; it may hold any tenant.")):
-        group = TenantGroup.objects.filter(name=name.strip().lower()).first() or TenantGroup(name=name.strip().lower())
+        known = TenantGroup.objects.filter(name=name.strip().lower()).first()
+        group = known or TenantGroup(name=name.strip().lower())
         group.full_clean()
         group.save()
         wanted = {tenant.id for tenant in tenants}
@@ -210,7 +212,9 @@ def group_tenants(name: str, tenants: Collection[Tenant]) -> TenantGroup:
             TenantGroupMember(tenant_id=tenant_id, group=group) for tenant_id in sorted(wanted - there)
         )
         after = sorted(tenant.name for tenant in tenants)
-        record(Verb.GROUP_CHANGED, tenant_id=None, target=group, before={"tenants": before}, after={"tenants": after})
+        if known is None or before != after:
+            change = ({"tenants": before}, {"tenants": after})
+            record(Verb.GROUP_CHANGED, tenant_id=None, target=group, before=change[0], after=change[1])
     return group
 
 

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from audit.models import ReportFile, SyncRun
+from audit.models import AuditEvent, ReportFile, SyncRun
 from governance.azure.simulator.server import Simulator
 from governance.portal.tasks import make_file
 from governance.tenancy import Scope, entered
@@ -40,10 +40,13 @@ OBJECT_OF_PARAMETER = {
     "subscription_id": "subscription",
     "file_id": "export",
     "report_id": "report",
+    "event_id": "audit-event",
+    "chain_id": "tenant",
 }
 OBJECTS = (
     *("tenant", "tenant-group", "subscription", "resource", "sync", "membership", "user"),
     *("view", "export", "report", "orphan", "change", "tag-rule", "tag-violation"),
+    "audit-event",
 )
 CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -155,6 +158,7 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             *map(str, Resource.objects.values_list("id", flat=True)),
             *map(str, ResourceChange.objects.values_list("id", flat=True)[:50]),
             *map(str, ReportFile.objects.values_list("id", flat=True)),
+            *map(str, AuditEvent.objects.values_list("id", flat=True)),
         }
         rule = TagRule.objects.in_force().order_by("key").first()
         words |= {
@@ -176,6 +180,7 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             "resource": str(resource.id),
             "sync": str(run.id),
             **files,
+            "audit-event": str(AuditEvent.objects.order_by("-sequence").first().id),
             "view": view_of(next(filter(None, people)), tenant),
             "membership": str(membership.id),
             "user": str(membership.user_id),
