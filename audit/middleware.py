@@ -18,6 +18,7 @@ NO_LOOK = frozenset(
     {
         *("sign-in", "sign-out", "healthz", "schema", "api-docs", "me"),
         *("portal:views", "portal:view", "portal:file", "export-content", "report-content"),
+        *("tenants:connect", "tenants:make-group", "tenants:delete-group"),
         *("portal:audit-trail", "portal:audit-anchors", "portal:audit-verifier"),
     }
 )

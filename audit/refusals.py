@@ -1,9 +1,11 @@
 """What was refused to a signed-in person, in the platform's chain.
 
-Whether what they asked for exists is in no event: a foreign object and a missing one are written alike. A person who
-tries addresses by the thousand writes a hundred events an hour, the last of which says that there were more.
+Whether what they asked for exists is in no event: a foreign object and a missing one are written alike, and of the key
+in the address only its SHA-256, by which one can ask whether somebody tried a key that one knows. A person who tries
+addresses by the thousand writes a hundred events an hour, the last of which says that there were more.
 """
 
+import hashlib
 from datetime import timedelta
 
 from django.utils import timezone
@@ -28,7 +30,8 @@ def note(verb: Verb, *, page: str, asked_for: str, method: str) -> None:
     record(
         verb,
         tenant_id=None,
-        target=Target("page", page, f"{method} {page} {asked_for}".rstrip()),
+        target=Target("page", page, f"{method} {page}"),
+        after={"asked_for_sha256": hashlib.sha256(asked_for.encode()).hexdigest()} if asked_for else None,
         outcome=EventOutcome.REFUSED,
         reason=THERE_WERE_MORE if written == MOST_AN_HOUR - 1 else "",
     )

@@ -74,11 +74,13 @@ def set_credentials(tenant: Tenant, *, client_id: UUID, secret_ref: str) -> None
     current.save(update_fields=["client_id", "secret_ref"])
     PreflightResult.objects.for_tenant(tenant.id).delete()
     verb = Verb.TENANT_CREDENTIALS_CHANGED
-    record(verb, tenant_id=tenant.id, target=current, before=before, after=_connection_of(current))
+    after = _connection_of(current)
+    changed = {f"{name}_changed": before[name] != after[name] for name in ("client_id", "secret_ref")}
+    record(verb, tenant_id=tenant.id, target=current, before=before, after={**after, **changed})
 
 
 def _connection_of(tenant: Tenant) -> dict[str, Any]:
-    """How a tenant is read, for the audit trail: its reference is a secret's name, and is censored there."""
+    """How a tenant is read, for the audit trail, which censors the application and the name of its secret."""
     return {
         "name": tenant.name,
         "azure_tenant_id": tenant.azure_tenant_id,
