@@ -4,16 +4,21 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth import login
+from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
 
+from audit.trail import record
+from audit.verbs import Verb
 from tenants.models import Membership, User
 
 BACKEND = "tenants.passwords.PersonBackend"
+LOCAL = "local password"
 PROVIDER = "provider"  # in the session: the identity provider that the person came from
 
 
+@transaction.atomic
 def begin_session(request: HttpRequest, user: User, *, provider: str = "", until: datetime | None = None) -> None:
     """Sign a person in, with a new session key, for eight hours from now and not longer, whatever they do.
 
@@ -23,6 +28,7 @@ def begin_session(request: HttpRequest, user: User, *, provider: str = "", until
     login(request, user, backend=BACKEND)
     request.session[PROVIDER] = provider
     request.session.set_expiry(min(ends_at, until) if until else ends_at)
+    record(Verb.SIGNED_IN, tenant_id=None, target=user, after={"provider": provider or LOCAL})
 
 
 def end_sessions(user: User) -> None:
