@@ -1,4 +1,4 @@
-"""`python -m tests.e2e.hold_estate FOLDER PORTAL`: make the estate, print one JSON line, be its Azure until terminated."""
+"""`python -m tests.e2e.hold_estate FOLDER PORTAL`: make the estate, print a JSON line, and be its Azure till ended."""
 
 import json
 import os
