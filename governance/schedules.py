@@ -62,7 +62,7 @@ JOBS: tuple[Job, ...] = (
         name="tidy-sign-ins",
         task="tenants.tasks.tidy_sign_ins",
         every_minutes=60,
-        why="Anybody can begin to sign in: what was begun and never ended must not pile up, nor sessions that are over.",
+        why="Anybody can begin to sign in: what was begun and never ended must not pile up, nor old sessions.",
     ),
 )
 KEPT_DAYS: dict[str, int] = {
