@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from governance.azure.simulator.directory import OTHER_POLICY, Directory
 from governance.azure.simulator.server import Simulator
+from tenants.identities import bind_identity
 from tenants.models import Identity, User
 from tests.portal.providers import (
     PORTAL,
@@ -111,6 +112,34 @@ def test_the_session_key_is_new_and_ends_after_eight_hours_whatever_one_does(b2c
     session["something"] = "changed"
     session.save()
     assert session.get_expiry_date() == ends_at
+
+
+@pytest.mark.parametrize("name", ["b2c", "password"])
+def test_a_session_that_is_over_opens_nothing(b2c: Browser, alice: User, settings: LazySettings, name: str) -> None:
+    settings.SESSION_COOKIE_AGE = -1
+    alice.set_password("a long and unusual sentence")
+    alice.save()
+
+    if name == "b2c":
+        b2c.sign_in(alice.email)
+    else:
+        b2c.portal.post("/sign-in/", {"username": alice.email, "password": "a long and unusual sentence"})
+
+    assert not is_signed_in(b2c.portal)
+
+
+def test_a_custom_domain_has_an_issuer_of_its_own(b2c: Browser, alice: User, settings: LazySettings) -> None:
+    settings.SIGN_IN_B2C_HOST = f"localhost:{b2c.azure.port}"
+    assert b2c.sign_in(alice.email)["Location"] == "/sign-in/not-invited/"
+
+    directory = b2c.azure.directory
+    bind_identity(
+        alice,
+        f"https://localhost:{b2c.azure.port}/{directory.tenant_id}/v2.0/",
+        directory.object_id(alice.email),
+    )
+
+    assert b2c.sign_in(alice.email, again="yes")["Location"] == "/"
 
 
 def test_entra_of_one_tenant(azure: Simulator, settings: LazySettings, alice: User) -> None:
