@@ -23,7 +23,6 @@ from audit.models import EventOutcome
 from audit.trail import Target, record
 from audit.verbs import Verb
 from tenants.identities import forget_waiting, let_wait, waiting_identity
-from tenants.newcomers import welcomes_strangers
 from tenants.providers import Provider, UnknownPersonError, configured_providers, provider_named
 from tenants.sessions import LOCAL, PROVIDER, begin_session, end_sessions
 from tenants.sign_in_errors import words_of
@@ -147,8 +146,7 @@ def _stranger(request: HttpRequest, error: UnknownPersonError) -> HttpResponse:
     proven = error.identity
     let_wait(request, proven)
     _note_refusal(proven.provider, "unknown_person", Target("identity", proven.subject, proven.email or proven.subject))
-    target = request.session.get(NEXT, "")
-    return redirect(target if welcomes_strangers(target) else "not-invited")
+    return redirect("not-invited")
 
 
 def _note_refusal(provider: str, reason: str, target: Target | None = None) -> None:
