@@ -206,6 +206,13 @@ def test_cancelling_is_said_and_the_page_wanted_is_kept(b2c: Browser) -> None:
     assert 'name="next" value="/syncs/"' in page
 
 
+def test_who_forgot_the_password_is_told_where_to_get_another(b2c: Browser) -> None:
+    description = "AADB2C90118%3A+The+user+has+forgotten+their+password."
+    answer = b2c.portal.get(f"/sign-in/b2c/done/?error=access_denied&error_description={description}")
+
+    assert "use the password reset of your identity provider" in refusal_of(b2c, answer)
+
+
 def test_the_providers_own_words_are_not_shown(b2c: Browser) -> None:
     answer = b2c.portal.get("/sign-in/b2c/done/?error=server_error&error_description=<b>Call+0900</b>")
 
