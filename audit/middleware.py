@@ -16,7 +16,7 @@ SAFE = ("GET", "HEAD")
 # Pages that show no tenant's data, and those whose own event says more.
 NO_LOOK = frozenset(
     {
-        *("sign-in", "sign-out", "healthz", "schema", "api-docs", "me"),
+        *("sign-in", "sign-in-password", "not-invited", "sign-out", "healthz", "schema", "api-docs", "me"),
         *("portal:views", "portal:view", "portal:file", "export-content", "report-content"),
         *("tenants:connect", "tenants:make-group", "tenants:delete-group"),
         *("portal:audit-trail", "portal:audit-anchors", "portal:audit-verifier"),
@@ -66,7 +66,8 @@ def _note(request: HttpRequest, response: HttpResponse, sight: Sight) -> None:
     match = request.resolver_match
     if match is None:  # an address that nothing answers
         return
-    key = next((str(value) for name, value in match.kwargs.items() if name != "version"), "")
+    in_path: dict[str, Any] = match.captured_kwargs or {}
+    key = next((str(value) for name, value in in_path.items() if name != "version"), "")
     method = request.method or ""
     if response.status_code == 403:
         refusals.note(Verb.ACCESS_REFUSED, page=match.view_name, asked_for=key, method=method)

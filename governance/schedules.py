@@ -64,6 +64,12 @@ JOBS: tuple[Job, ...] = (
         every_minutes=60,
         why="Up to its last anchor nobody can rewrite the audit trail unseen; what is younger than an hour is not yet.",
     ),
+    Job(
+        name="tidy-sign-ins",
+        task="tenants.tasks.tidy_sign_ins",
+        every_minutes=60,
+        why="Anybody can begin to sign in: what was begun and never ended must not pile up, nor old sessions.",
+    ),
 )
 KEPT_DAYS: dict[str, int] = {
     "export": 7,  # a copy of a list: ask again, and it is newer

@@ -12,7 +12,7 @@ from audit.refusals import REFUSALS
 from audit.verbs import Verb
 from governance.tenancy import Scope, entered
 from tests.portal.crawl import METHODS, SAFE, Address, addresses, ask, client_of
-from tests.portal.test_access_crawl import World, body_for, people, stored, world
+from tests.portal.test_access_crawl import SIGNING_IN, World, body_for, people, stored, world
 
 __all__ = ["people", "world"]  # fixtures
 
@@ -54,7 +54,7 @@ def test_a_change_writes_its_event_and_what_changes_nothing_writes_none(world: W
     changes = set()
 
     for method, address in writes():
-        if address.view in {"sign-in", "sign-out"}:
+        if address.view in SIGNING_IN:
             continue
         rows, events = shared(), len(written())
         body = body_for(side.keys["tenant"], world.people[who])
@@ -97,7 +97,7 @@ def test_what_cannot_be_written_down_is_not_done(world: World) -> None:
 
     with unwritable():
         for method, address in writes():
-            if address.view in {"sign-in", "sign-out"}:
+            if address.view in SIGNING_IN:
                 continue
             rows = shared()
             body = body_for(world.contoso.keys["tenant"], world.people["pat"])
