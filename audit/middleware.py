@@ -66,8 +66,8 @@ def _note(request: HttpRequest, response: HttpResponse, sight: Sight) -> None:
     match = request.resolver_match
     if match is None:  # an address that nothing answers
         return
-    in_path: dict[str, Any] = match.captured_kwargs or {}
-    key = next((str(value) for name, value in in_path.items() if name != "version"), "")
+    told: Any = match  # its stubs do not know what was captured from the path
+    key = next((str(value) for name, value in (told.captured_kwargs or {}).items() if name != "version"), "")
     method = request.method or ""
     if response.status_code == 403:
         refusals.note(Verb.ACCESS_REFUSED, page=match.view_name, asked_for=key, method=method)
