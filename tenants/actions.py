@@ -17,6 +17,7 @@ from governance.azure.credentials import check_reference
 from governance.keys import new_id
 from governance.tenancy import Scope, entered
 from tenants.models import (
+    ApiToken,
     Membership,
     PreflightResult,
     SavedView,
@@ -102,7 +103,7 @@ def add_person(tenant: Tenant, email: str, role: Role) -> None:
 
     The caller is not told whether they have one (docs/adr/0009). Raises HasRoleError for a person of the tenant.
     """
-    _one_at_a_time(tenant.id)
+    one_at_a_time(tenant.id)
     user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
     if user is None:
         return
@@ -125,14 +126,15 @@ def change_role(membership: Membership, role: Role, *, by_platform: bool) -> Non
 
 @transaction.atomic
 def remove_person(membership: Membership, *, by_platform: bool) -> None:
-    """Take a person's role in a tenant away; their account stays. Raises as `change_role` does."""
+    """Take a person's role in a tenant away, and their API tokens there; their account stays. Raises as `change_role`."""
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
+        ApiToken.objects.for_tenant(current.tenant_id).of(current.user_id).not_revoked().update(revoked_at=timezone.now())
         current.delete()
 
 
 @contextmanager
 def _keeping_an_admin(membership: Membership, *, by_platform: bool) -> Iterator[Membership]:
-    _one_at_a_time(membership.tenant_id)
+    one_at_a_time(membership.tenant_id)
     current: Membership = Membership.objects.for_tenant(membership.tenant_id).get(id=membership.id)
     was_admin = current.role == Role.ADMIN.word
     yield current
@@ -140,7 +142,7 @@ def _keeping_an_admin(membership: Membership, *, by_platform: bool) -> Iterator[
         raise LastAdminError("The tenant would be left without an admin. Give somebody else the role of admin first.")
 
 
-def _one_at_a_time(tenant_id: UUID) -> None:
+def one_at_a_time(tenant_id: UUID) -> None:
     """Hold the tenant's row until the transaction ends, so that two changes of its people follow one another.
 
     A write that changes nothing: SELECT FOR UPDATE would be no lock on SQLite.
