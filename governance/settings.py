@@ -5,6 +5,7 @@ Contradictions between settings are system checks: `governance/checks.py`. `.env
 """
 
 from pathlib import Path
+from typing import Any
 
 from environs import FileAwareEnv
 
@@ -60,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tenants.middleware.BearerMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -167,8 +169,13 @@ AZURE_STORAGE_ACCOUNT: str = env.str("AZURE_STORAGE_ACCOUNT", "")
 AZURE_STORAGE_ENDPOINT_SUFFIX: str = env.str("AZURE_STORAGE_ENDPOINT_SUFFIX", "core.windows.net")
 
 # --- The API -------------------------------------------------------------------------------------------------------
+# Identity providers whose access tokens it takes, a JSON list: docs/api-authentication.md. Empty: API tokens alone.
+API_TOKEN_PROVIDERS: list[dict[str, Any]] = env.json("API_TOKEN_PROVIDERS", "[]")
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.PortalSessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tenants.authentication.BearerAuthentication",
+        "tenants.authentication.PortalSessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["governance.rendering.OrjsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],

@@ -126,9 +126,10 @@ def change_role(membership: Membership, role: Role, *, by_platform: bool) -> Non
 
 @transaction.atomic
 def remove_person(membership: Membership, *, by_platform: bool) -> None:
-    """Take a person's role in a tenant away, and their API tokens there; their account stays. Raises as `change_role`."""
+    """Take a person's role in a tenant away and revoke their API tokens there. Raises as `change_role` does."""
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
-        ApiToken.objects.for_tenant(current.tenant_id).of(current.user_id).not_revoked().update(revoked_at=timezone.now())
+        tokens = ApiToken.objects.for_tenant(current.tenant_id).of(current.user_id)
+        tokens.not_revoked().update(revoked_at=timezone.now())
         current.delete()
 
 

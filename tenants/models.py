@@ -20,7 +20,7 @@ from tenants.querysets import (
     UserManager,
 )
 
-TOKEN_PREFIX = "agp_"  # what secret scanners look for
+TOKEN_PREFIX = "agp_"  # noqa: S105 - what secret scanners look for
 TENANT_NAME = RegexValidator(
     r"\A[a-z0-9][a-z0-9-]{0,62}\Z", "Use lower-case letters, digits and hyphens, at most 63, starting with no hyphen."
 )

@@ -28,6 +28,7 @@ MOST_DAYS = 365
 MOST_TOKENS = 50  # active ones of one person in one tenant
 LONGEST_NAME = 80
 USE_IS_NOTED_AFTER = timedelta(minutes=5)  # so that a busy program does not write a row with each call
+NAME_TAKEN = "You have a token of that name in this tenant. Revoke it, or take another name."
 FORM = re.compile(rf"{TOKEN_PREFIX}([0-9a-f]{{32}})_([0-9a-f]{{{2 * SECRET_BYTES}}})")
 
 
@@ -59,7 +60,7 @@ def make_token(user: User, tenant: Tenant, *, name: str, role: Role, days: int =
     _require(name, role, days, held=access_for(user).role_in(tenant.id))
     mine = ApiToken.objects.for_tenant(tenant.id).of(user.id)
     if mine.not_revoked().filter(name=name).exists():
-        raise ValidationError({"name": "You have a token of that name in this tenant. Revoke it, or take another name."})
+        raise ValidationError({"name": NAME_TAKEN})
     if mine.active(now).count() >= MOST_TOKENS:
         raise ValidationError({"name": f"You have {MOST_TOKENS} active tokens in this tenant; revoke one first."})
     secret = secrets.token_hex(SECRET_BYTES)
