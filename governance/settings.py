@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "tenants.middleware.ScopeMiddleware",
+    "audit.middleware.ActorMiddleware",
 ]
 
 TEMPLATES = [
