@@ -23,10 +23,10 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
         """Both of them, in the order of `name`."""
-        api_token = "A token made on the page API tokens or by POST /api/v1/tokens/: agp_, its id, its secret."
+        ours = "A token made on the page API tokens or by POST /api/v1/tokens/: agp_, its id, its secret."
         jwt = "An access token for this API from a configured identity provider (Azure AD B2C, Entra ID)."
         return [
-            {"type": "http", "scheme": "bearer", "bearerFormat": "agp_…", "description": api_token},
+            {"type": "http", "scheme": "bearer", "bearerFormat": "agp_…", "description": ours},
             {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": jwt},
         ]
 
@@ -58,9 +58,9 @@ class ProblemAutoSchema(AutoSchema):
         return responses
 
     def _error_codes(self) -> list[str]:
-        codes = ["401"]
+        codes = ["401", "503"]
         if self.method != "GET":
-            codes += ["400", "403", "404", "503"]
+            codes += ["400", "403", "404"]
             codes += ["409"] if getattr(self.view, "conflicts", False) else []
         elif self._is_list_view():
             codes += ["400"]

@@ -5,11 +5,10 @@ Contradictions between settings are system checks: `governance/checks.py`. `.env
 """
 
 from pathlib import Path
-from typing import Any
 
 from environs import FileAwareEnv
 
-from governance import schedules, storage, telemetry
+from governance import schedules, storage, telemetry, token_providers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -171,7 +170,7 @@ AZURE_STORAGE_ENDPOINT_SUFFIX: str = env.str("AZURE_STORAGE_ENDPOINT_SUFFIX", "c
 
 # --- The API -------------------------------------------------------------------------------------------------------
 # Identity providers whose access tokens it takes, a JSON list: docs/api-authentication.md. Empty: API tokens alone.
-API_TOKEN_PROVIDERS: list[dict[str, Any]] = env.json("API_TOKEN_PROVIDERS", "[]")
+API_TOKEN_PROVIDERS = token_providers.providers_in(env.json("API_TOKEN_PROVIDERS", []))
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "tenants.authentication.BearerAuthentication",
@@ -200,6 +199,7 @@ SPECTACULAR_SETTINGS = {
         "SyncKindEnum": [(kind, kind) for kind in schedules.KINDS],
         "OutcomeEnum": "audit.models.Outcome",
         "TenantStatusEnum": "tenants.models.Tenant.Status",
+        "ApiTokenStateEnum": "tenants.models.ApiToken.State",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,

@@ -9,21 +9,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 import jwt
 from django.conf import settings
 
-from governance.provider_keys import ALGORITHM, ProviderKeys, UnknownKeyError
+from governance.provider_keys import ALGORITHM, ProviderKeys, PublishedKey, UnknownKeyError
+from governance.token_providers import TENANT_PLACE, Provider
 
 SKEW_SECONDS = 60  # clocks of the provider and of this machine may differ by so much
 LONGEST_TOKEN = 8 * 1024  # characters; Microsoft's are below 4 KiB
-LAST_MOMENT = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 ALWAYS_THERE = ("iss", "aud", "exp", "nbf", "iat", "sub", "scp")
-TEXTS = ("issuer", "discovery_url", "audience", "scope", "subject_claim")
-LISTS = ("policies", "tenants")
+LAST_MOMENT = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 NO_SUBJECT = "not supported"  # how Azure AD B2C may begin a `sub` that is the same for everybody
-TENANT_PLACE = "{tenantid}"  # as Entra ID writes it in the issuer of `organizations`
 
 
 class Refusal(StrEnum):
@@ -64,73 +62,6 @@ class Claims:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """An identity provider whose access tokens the API takes, as the configuration says.
-
-    `issuer` is compared exactly; where it holds {tenantid}, one of `tenants` stands there. `policies` are the user
-    flows of Azure AD B2C whose tokens are taken: its issuer is the same for all of them, so that a token of a password
-    reset differs from one of a sign-in by its policy alone. `subject_claim` is `oid` for Entra ID, whose `sub` is
-    another one for each application, and `sub` for others.
-    """
-
-    issuer: str
-    discovery_url: str
-    audience: str
-    scope: str
-    subject_claim: str = "sub"
-    policies: frozenset[str] = frozenset()
-    tenants: frozenset[str] = frozenset()
-
-    @classmethod
-    def from_mapping(cls, given: Any) -> Self:
-        """As it stands in API_TOKEN_PROVIDERS. Raises ValueError with what is wrong."""
-        if not isinstance(given, Mapping):
-            raise ValueError("Each provider is an object.")
-        said = {"subject_claim": "oid" if given.get("tenants") else "sub", **given}
-        if unknown := set(given) - {*TEXTS, *LISTS}:
-            raise ValueError(f"A provider has no {', '.join(sorted(unknown))}.")
-        if missing := [name for name in TEXTS if not (isinstance(said.get(name), str) and said[name])]:
-            raise ValueError(f"A provider needs {', '.join(missing)}.")
-        words = {name: _words(name, given.get(name, [])) for name in LISTS}
-        if TENANT_PLACE in given["issuer"] and not words["tenants"]:
-            raise ValueError(f"An issuer with {TENANT_PLACE} needs tenants: whose people may come.")
-        if not given["discovery_url"].startswith("https://"):
-            raise ValueError("The discovery_url has to be an https:// address.")
-        return cls(**{name: said[name] for name in TEXTS}, **words)
-
-    def issues(self, issuer: Any) -> bool:
-        """Whether this is its name, or that of one of its tenants."""
-        return isinstance(issuer, str) and issuer in self._names()
-
-    def _names(self) -> set[str]:
-        if TENANT_PLACE not in self.issuer:
-            return {self.issuer}
-        return {self.issuer.replace(TENANT_PLACE, tenant) for tenant in self.tenants}
-
-    def require(self, claims: Mapping[str, Any]) -> None:
-        """What this provider's tokens must say beyond what every token must. Raises RefusedTokenError."""
-        subject = claims.get(self.subject_claim)
-        if not isinstance(subject, str) or not subject or subject.lower().startswith(NO_SUBJECT):
-            raise RefusedTokenError(Refusal.MISSING_CLAIM)
-        policy = claims.get("tfp") or (claims.get("acr") if self.policies else None)
-        if policy is None and self.policies:
-            raise RefusedTokenError(Refusal.MISSING_CLAIM)
-        if policy is not None and str(policy).lower() not in self.policies:
-            raise RefusedTokenError(Refusal.POLICY)
-        if self.tenants:
-            self._require_tenant(claims)
-        if self.scope not in str(claims["scp"]).split():
-            raise RefusedTokenError(Refusal.SCOPE)
-
-    def _require_tenant(self, claims: Mapping[str, Any]) -> None:
-        if not claims.get("tid"):
-            raise RefusedTokenError(Refusal.MISSING_CLAIM)
-        tenant = str(claims["tid"]).lower()
-        if tenant not in self.tenants or claims["iss"] != self.issuer.replace(TENANT_PLACE, tenant):
-            raise RefusedTokenError(Refusal.TENANT)
-
-
 class TokenVerifier:
     """Judges tokens of several providers. Holds their keys, so a process needs one of it."""
 
@@ -152,17 +83,9 @@ class TokenVerifier:
         if header.get("alg") != ALGORITHM:
             raise RefusedTokenError(Refusal.ALGORITHM)
         provider = self._provider_of(unproved)
-        key_id = header.get("kid")
-        if not key_id:
-            raise RefusedTokenError(Refusal.KEY)
-        try:
-            key = self._keys[provider].key(key_id)
-        except UnknownKeyError as error:
-            raise RefusedTokenError(Refusal.KEY) from error
-        claims = _proved(token, key.public, provider)
-        if key.issuer and key.issuer.replace(TENANT_PLACE, str(claims.get("tid"))) != claims["iss"]:
-            raise RefusedTokenError(Refusal.KEY)
-        provider.require(claims)
+        key = self._key(provider, header.get("kid"))
+        claims = _proved(token, key, provider)
+        _require(provider, claims)
         return _as_claims(claims, provider)
 
     def _provider_of(self, unproved: Mapping[str, Any]) -> Provider:
@@ -173,29 +96,23 @@ class TokenVerifier:
         policy = str(unproved.get("tfp") or unproved.get("acr") or "").lower()
         return next((provider for provider in issuers if policy in provider.policies), issuers[0])
 
+    def _key(self, provider: Provider, key_id: str | None) -> PublishedKey:
+        if not key_id:
+            raise RefusedTokenError(Refusal.KEY)
+        try:
+            return self._keys[provider].key(key_id)
+        except UnknownKeyError as error:
+            raise RefusedTokenError(Refusal.KEY) from error
+
 
 def verifier() -> TokenVerifier:
-    """The one of this process, for the settings as they are. Raises ValueError when they cannot be read."""
-    return _verifier(configured_providers(), settings.AZURE_CA_FILE)
+    """The one of this process, for the settings as they are."""
+    return _verifier(settings.API_TOKEN_PROVIDERS, settings.AZURE_CA_FILE)
 
 
 @lru_cache(maxsize=4)
 def _verifier(providers: tuple[Provider, ...], ca_file: str) -> TokenVerifier:
     return TokenVerifier(providers, ca_file=ca_file)
-
-
-def configured_providers() -> tuple[Provider, ...]:
-    """Those of API_TOKEN_PROVIDERS. Raises ValueError when it cannot be read."""
-    given = settings.API_TOKEN_PROVIDERS
-    if not isinstance(given, list):
-        raise ValueError("It has to be a JSON list of providers.")
-    return tuple(Provider.from_mapping(one) for one in given)
-
-
-def _words(name: str, given: Any) -> frozenset[str]:
-    if not isinstance(given, list) or not all(isinstance(word, str) and word for word in given):
-        raise ValueError(f"{name} is a list of words.")
-    return frozenset(word.lower() for word in given)
 
 
 def _unproved(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -207,12 +124,12 @@ def _unproved(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return found["header"], found["payload"]
 
 
-def _proved(token: str, key: jwt.PyJWK, provider: Provider) -> dict[str, Any]:
-    """The payload, once signature, times and audience hold."""
+def _proved(token: str, key: PublishedKey, provider: Provider) -> dict[str, Any]:
+    """The payload, once signature, times, audience and issuer hold."""
     try:
         found: dict[str, Any] = jwt.decode(
             token,
-            key,
+            key.public,
             algorithms=[ALGORITHM],
             audience=provider.audience,
             leeway=SKEW_SECONDS,
@@ -222,6 +139,8 @@ def _proved(token: str, key: jwt.PyJWK, provider: Provider) -> dict[str, Any]:
         raise RefusedTokenError(_refusal_of(error)) from error
     if not provider.issues(found["iss"]):
         raise RefusedTokenError(Refusal.ISSUER)
+    if key.issuer and key.issuer.replace(TENANT_PLACE, str(found.get("tid"))) != found["iss"]:
+        raise RefusedTokenError(Refusal.KEY)
     return found
 
 
@@ -237,6 +156,36 @@ REFUSALS: tuple[tuple[type[Exception], Refusal], ...] = (
 
 def _refusal_of(error: Exception) -> Refusal:
     return next((refusal for kind, refusal in REFUSALS if isinstance(error, kind)), Refusal.MALFORMED)
+
+
+def _require(provider: Provider, claims: Mapping[str, Any]) -> None:
+    """What this provider's tokens must say beyond what every token must."""
+    subject = claims.get(provider.subject_claim)
+    if not isinstance(subject, str) or not subject or subject.lower().startswith(NO_SUBJECT):
+        raise RefusedTokenError(Refusal.MISSING_CLAIM)
+    _require_policy(provider, claims)
+    if provider.tenants:
+        _require_tenant(provider, claims)
+    if provider.scope not in str(claims["scp"]).split():
+        raise RefusedTokenError(Refusal.SCOPE)
+
+
+def _require_policy(provider: Provider, claims: Mapping[str, Any]) -> None:
+    """One of the listed user flows; where none is listed, none: a token of a flow is not taken by mistake."""
+    policy = claims.get("tfp") or (claims.get("acr") if provider.policies else None)  # acr: in old flows
+    if policy is None and provider.policies:
+        raise RefusedTokenError(Refusal.MISSING_CLAIM)
+    if policy is not None and str(policy).lower() not in provider.policies:
+        raise RefusedTokenError(Refusal.POLICY)
+
+
+def _require_tenant(provider: Provider, claims: Mapping[str, Any]) -> None:
+    """One of the listed tenants, and the issuer that is that tenant's."""
+    if not claims.get("tid"):
+        raise RefusedTokenError(Refusal.MISSING_CLAIM)
+    tenant = str(claims["tid"]).lower()
+    if tenant not in provider.tenants or claims["iss"] != provider.issuer.replace(TENANT_PLACE, tenant):
+        raise RefusedTokenError(Refusal.TENANT)
 
 
 def _as_claims(claims: Mapping[str, Any], provider: Provider) -> Claims:

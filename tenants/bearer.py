@@ -6,7 +6,6 @@ The header decides alone. One that is refused makes the caller nobody; no cookie
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from django.utils import timezone
 
@@ -38,8 +37,8 @@ class Refused:
 
     reason: str
     words: str = NOT_ACCEPTED
-    tenant_id: UUID | None = None  # of an API token that was ours
-    api_token: ApiToken | None = None
+    api_token: ApiToken | None = None  # one that is ours, with its secret
+    claims: Claims | None = None  # of a token that holds, of somebody who is nobody here
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +68,10 @@ def _of_api_token(text: str, *, now: datetime) -> Credential:
         token = recognise(text, now=now)
     except InvalidApiTokenError as error:
         words = EXPIRED if error.state is ApiToken.State.EXPIRED else NOT_ACCEPTED
-        tenant_id = error.row.tenant_id if error.row else None
-        return Refused(f"API token {error}", words, tenant_id, error.row)
+        return Refused(f"API token {error}", words, error.row)
     access = narrowed(access_for(token.user), token.tenant_id, Role.from_word(token.role))
     if access.role_in(token.tenant_id) is None:
-        return Refused("API token of a person without a role", tenant_id=token.tenant_id, api_token=token)
+        return Refused("API token of a person without a role", api_token=token)
     return Caller(token.user, access, token)
 
 
@@ -92,4 +90,6 @@ def _person(claims: Claims) -> Credential:
     from tenants.identities import person_of
 
     user = person_of(claims.issuer, claims.subject)
-    return Refused("unknown person, or a closed account") if user is None else Caller(user, access_for(user))
+    if user is None:
+        return Refused("unknown person, or a closed account", claims=claims)
+    return Caller(user, access_for(user))

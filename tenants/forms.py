@@ -94,7 +94,6 @@ class AddPersonForm(RoleForm):
 class TokenForm(forms.Form):
     """An API token to make: in one of the tenants in scope, with at most this role, for so many days."""
 
-    tenant = forms.ModelChoiceField(Tenant.objects.none(), label="Tenant", empty_label=None)
     name = forms.CharField(
         label="Name",
         max_length=LONGEST_NAME,
@@ -112,7 +111,8 @@ class TokenForm(forms.Form):
 
     def __init__(self, data: Any = None, **options: Any) -> None:
         super().__init__(data, **options)
-        self.fields["tenant"].queryset = Tenant.objects.all()  # type: ignore[attr-defined]
+        self.fields["tenant"] = forms.ModelChoiceField(Tenant.objects.all(), label="Tenant", empty_label=None)
+        self.order_fields(["tenant", "name", "role", "days"])
 
     def wanted(self) -> Role:
         """The role asked for, of a valid form."""

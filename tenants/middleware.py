@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-import structlog
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from audit.middleware import address_of, request_id
 from governance.access import NO_ACCESS, Access
+from governance.actors import Actor
 from governance.tenancy import entered
 from tenants.authorization import access_for
-from tenants.bearer import Caller, Credential, Refused, credential_of
+from tenants.bearer import Caller, Credential, credential_of
+from tenants.models import ApiToken
 from tenants.tokens import note_use
-
-log = structlog.get_logger(__name__)
 
 API = "/api/"  # pages take no bearer token: below it a browser's session counts, above it nothing else does
 
@@ -51,6 +51,7 @@ class ScopeMiddleware:
         request.access = _access(request, credential)  # type: ignore[attr-defined]
         with entered(request.access.scope):  # type: ignore[attr-defined]
             if isinstance(credential, Caller) and credential.api_token:
+                request.actor = _actor(request, credential.api_token)  # type: ignore[attr-defined]
                 note_use(credential.api_token, now=timezone.now())
             response = self.get_response(request)
         if not response.has_header("Cache-Control"):
@@ -59,10 +60,13 @@ class ScopeMiddleware:
         return response
 
 
+def _actor(request: HttpRequest, token: ApiToken) -> Actor:
+    label = f"{token.name}, API token of {token.user.email}"
+    return Actor.token(token.id, label, request_id=request_id(), address=address_of(request))
+
+
 def _access(request: HttpRequest, credential: Credential | None) -> Access:
     if isinstance(credential, Caller):
         return credential.access
-    if isinstance(credential, Refused):
-        log.warning("bearer_refused", reason=credential.reason)
     user: Any = request.user
     return access_for(user) if user.is_authenticated else NO_ACCESS

@@ -68,7 +68,7 @@ class MembershipQuerySet(TenantQuerySet[Any]):
         return self.filter(role="admin", user__is_active=True).exclude(user__platform_role="auditor")
 
     def seen_by(self, access: Access) -> Self:
-        """The memberships whose people this access may see: of tenants it administers; all for the platform's people."""
+        """The memberships whose people this access may see: of tenants it administers; all for the platform's."""
         if access.everywhere is not None:
             return self.all()
         return self.filter(self.model._default_manager.administered_by(access, "tenant_id"))

@@ -59,7 +59,7 @@ class MeSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     email = serializers.EmailField()
     name = serializers.CharField()
-    platform_role = serializers.CharField(allow_blank=True)
+    platform_role = serializers.CharField(allow_blank=True, help_text="Empty with an API token, which carries none.")
     roles = RoleSerializer(many=True)
 
 

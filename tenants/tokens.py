@@ -17,6 +17,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from audit.trail import record
+from audit.verbs import Verb
 from governance.access import Role
 from tenants.actions import one_at_a_time
 from tenants.authorization import access_for
@@ -67,6 +69,7 @@ def make_token(user: User, tenant: Tenant, *, name: str, role: Role, days: int =
     row = ApiToken(tenant=tenant, user=user, name=name, role=role.word, secret_hash=_digest(secret))
     row.expires_at = now + timedelta(days=days)
     row.save(force_insert=True)
+    record(Verb.TOKEN_MADE, tenant_id=tenant.id, target=row, after=_told(row))
     return NewToken(row, f"{row.visible_part}_{secret}")
 
 
@@ -85,7 +88,9 @@ def _require(name: str, role: Role, days: int, *, held: Role | None) -> None:
 @transaction.atomic
 def revoke_token(token: ApiToken) -> None:
     """Let a token open nothing from now on. Revoking it again changes nothing."""
-    ApiToken.objects.for_tenant(token.tenant_id).not_revoked().filter(id=token.id).update(revoked_at=timezone.now())
+    live = ApiToken.objects.for_tenant(token.tenant_id).not_revoked()
+    if live.filter(id=token.id).update(revoked_at=timezone.now()):
+        record(Verb.TOKEN_REVOKED, tenant_id=token.tenant_id, target=token, before=_told(token))
 
 
 def recognise(text: str, *, now: datetime) -> ApiToken:
@@ -109,6 +114,11 @@ def note_use(token: ApiToken, *, now: datetime) -> None:
     if token.last_used_at is None or token.last_used_at <= before:
         unnoted = Q(last_used_at=None) | Q(last_used_at__lte=before)
         ApiToken.objects.for_tenant(token.tenant_id).filter(unnoted, id=token.id).update(last_used_at=now)
+
+
+def _told(token: ApiToken) -> dict[str, str]:
+    """What the audit trail keeps of it."""
+    return {"person": token.user.email, "role": token.role, "expires_at": token.expires_at.isoformat()}
 
 
 def _digest(secret: str) -> str:
