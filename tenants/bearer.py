@@ -13,6 +13,7 @@ from governance.access import Access, Role
 from governance.provider_keys import KeysUnavailableError
 from governance.tokens import LONGEST_TOKEN, Claims, Refusal, RefusedTokenError, verifier
 from tenants.authorization import access_for, narrowed
+from tenants.identities import person_of
 from tenants.models import TOKEN_PREFIX, ApiToken, User
 from tenants.tokens import InvalidApiTokenError, recognise
 
@@ -87,8 +88,6 @@ def _of_provider(text: str, *, now: datetime) -> Credential:
 
 def _person(claims: Claims) -> Credential:
     """By issuer and stable id, never by an e-mail address, which anybody may claim."""
-    from tenants.identities import person_of
-
     user = person_of(claims.issuer, claims.subject)
     if user is None:
         return Refused("unknown person, or a closed account", claims=claims)

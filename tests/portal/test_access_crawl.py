@@ -24,6 +24,7 @@ from governance.tenancy import Scope, entered
 from inventory.models import HygieneState, Orphan, Resource, ResourceGroup, TagRule, TagViolation
 from tenants.actions import group_tenants
 from tenants.models import (
+    Identity,
     Membership,
     PreflightResult,
     SavedView,
@@ -53,7 +54,10 @@ from tests.portal.crawl import (
 )
 
 # Open to everybody, signed in or not. Everything else is for people.
-PUBLIC = {"sign-in", "sign-out", "healthz", "healthz-data", "schema", "api-docs"}
+PUBLIC = {
+    *("sign-in", "sign-in-password", "sign-in-b2c", "sign-in-b2c-done", "sign-in-oidc", "sign-in-oidc-done"),
+    *("not-invited", "sign-out", "healthz", "healthz-data", "schema", "api-docs"),
+}
 WATCHED: tuple[type[Model], ...] = (
     Tenant,
     TenantGroup,
@@ -71,6 +75,7 @@ WATCHED: tuple[type[Model], ...] = (
     TagRule,
     TagViolation,
     HygieneState,
+    Identity,
 )
 # Pages that only say no to whoever may not do what they are for.
 FOR_ADMINS = {"tenants:pause", "tenants:remove-person", "portal:off-board"}
