@@ -1,4 +1,4 @@
-"""The identity providers whose access tokens the API takes, as API_TOKEN_PROVIDERS says (docs/api-authentication.md)."""
+"""The identity providers whose access tokens the API takes, as API_TOKEN_PROVIDERS says: docs/api-authentication.md."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -86,6 +86,8 @@ class TokenVerifier:
         key = self._key(provider, header.get("kid"))
         claims = _proved(token, key, provider)
         _require(provider, claims)
+        if key.issuer and key.issuer.replace(TENANT_PLACE, str(claims.get("tid"))) != claims["iss"]:
+            raise RefusedTokenError(Refusal.KEY)  # Entra ID publishes keys that sign for one tenant alone
         return _as_claims(claims, provider)
 
     def _provider_of(self, unproved: Mapping[str, Any]) -> Provider:
@@ -139,8 +141,6 @@ def _proved(token: str, key: PublishedKey, provider: Provider) -> dict[str, Any]
         raise RefusedTokenError(_refusal_of(error)) from error
     if not provider.issues(found["iss"]):
         raise RefusedTokenError(Refusal.ISSUER)
-    if key.issuer and key.issuer.replace(TENANT_PLACE, str(found.get("tid"))) != found["iss"]:
-        raise RefusedTokenError(Refusal.KEY)
     return found
 
 
