@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import jwt
@@ -107,7 +108,9 @@ class ProviderKeys:
         try:
             self._reading = _Reading(self._published(), monotonic())
             self._has_failed = False
-        except (OSError, http.client.HTTPException, UnreadableAnswerError) as error:
+        except (OSError, ValueError, http.client.HTTPException, UnreadableAnswerError) as error:
+            if isinstance(error, HTTPError):
+                error.close()
             self._has_failed = True
             self._address = ""  # it may have moved
             log.warning("provider_keys_unreadable", url=self.discovery_url, reason=f"{type(error).__name__}: {error}")

@@ -42,7 +42,8 @@ class Provider:
             raise ValueError(f"An issuer with {TENANT_PLACE} needs tenants: whose people may come.")
         if not given["discovery_url"].startswith("https://"):
             raise ValueError("The discovery_url has to be an https:// address.")
-        return cls(**{name: said[name] for name in TEXTS}, **words)
+        policies, tenants = words["policies"], words["tenants"]
+        return cls(**{name: said[name] for name in TEXTS}, policies=policies, tenants=tenants)
 
     def issues(self, issuer: Any) -> bool:
         """Whether this is its name, or that of one of its tenants."""

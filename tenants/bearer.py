@@ -31,6 +31,11 @@ class Caller:
     access: Access
     api_token: ApiToken | None = None
 
+    @property
+    def limit_key(self) -> str:
+        """What tells this credential from all others when calls are counted: the token, or the person of a JWT."""
+        return str(self.api_token.id if self.api_token else self.user.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:

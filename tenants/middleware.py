@@ -34,8 +34,10 @@ class BearerMiddleware:
         header = request.headers.get("Authorization") if request.path_info.startswith(API) else None
         credential = None if header is None else credential_of(header)
         request.credential = credential  # type: ignore[attr-defined]
-        if credential is not None:
-            request.user = credential.user if isinstance(credential, Caller) else AnonymousUser()
+        if isinstance(credential, Caller):
+            request.user, request.auth = credential.user, credential  # type: ignore[attr-defined]
+        elif credential is not None:
+            request.user = AnonymousUser()
         return self.get_response(request)
 
 

@@ -80,9 +80,10 @@ class MembershipManager(TenantManager.from_queryset(MembershipQuerySet)):  # typ
     def administered_by(self, access: Access, column: str) -> models.Q:
         """The condition for rows of tenants that this access administers; it may be narrower than the memberships."""
         administered = sorted(tenant_id for tenant_id, role in access.roles.items() if role is Role.ADMIN)
-        if len(administered) <= MAX_TENANTS_IN_LIST:
+        person = access.scope.user_id
+        if len(administered) <= MAX_TENANTS_IN_LIST or person is None:
             return models.Q(**{f"{column}__in": administered})
-        mine = self.of_user(access.scope.user_id).filter(role="admin")
+        mine = self.of_user(person).filter(role="admin")
         return models.Q(**{f"{column}__in": mine.values("tenant_id")})
 
     def of_user(self, user_id: UUID) -> MembershipQuerySet:

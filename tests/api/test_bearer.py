@@ -133,7 +133,7 @@ def later(seconds: int, *names: str) -> Forge:
 
 def unsigned(_: Simulator, claims: Claims) -> str:
     """`alg: none`."""
-    return jwt.encode(claims, None, algorithm="none")
+    return jwt.encode(claims, "", algorithm="none")
 
 
 def encoded(part: Any) -> str:

@@ -317,14 +317,11 @@ def test_a_token_needs_no_csrf_token_and_a_session_still_does(alice: User, conto
     text = make(alice, contoso, Role.ADMIN)["token"]
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(alice)
-    change = {
-        "path": f"/api/v1/tenants/{contoso.id}/",
-        "data": {"status": "paused"},
-        "content_type": "application/json",
-    }
+    path, paused = f"/api/v1/tenants/{contoso.id}/", {"status": "paused"}
+    header = {"Authorization": f"Bearer {text}"}
 
-    assert browser.patch(**change).status_code == 403
-    assert browser.patch(**change, headers={"Authorization": f"Bearer {text}"}).status_code == 200
+    assert browser.patch(path, paused, content_type="application/json").status_code == 403
+    assert browser.patch(path, paused, content_type="application/json", headers=header).status_code == 200
 
 
 def test_pages_take_no_token(alice: User, contoso: Tenant) -> None:

@@ -281,7 +281,7 @@ def leaks(response: Any, words: frozenset[str], *, asked: str = "") -> list[str]
 def comparable(response: Any, *own: str) -> tuple[int, dict[str, str], bytes]:
     """An answer without what is particular to one request: the CSRF token, and the words of the question."""
     body = CSRF.sub(b"", body_of(response))
-    headers = {name: str(value) for name, value in response.items() if name != "Content-Length"}
+    headers = {name: unquote_plus(str(value)) for name, value in response.items() if name != "Content-Length"}
     for word in own:
         body = body.replace(word.encode(), b"<asked>")
         headers = {name: value.replace(word, "<asked>") for name, value in headers.items()}

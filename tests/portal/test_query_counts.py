@@ -366,7 +366,7 @@ def test_a_list_of_files(contoso: Tenant, bob: User, path: str) -> None:
 @pytest.mark.parametrize("path", ["/tokens/", "/api/v1/tokens/"])
 def test_a_list_of_tokens(contoso: Tenant, alice: User, bob: User, path: str) -> None:
     browser = signed_in(alice)
-    counts = {}
+    counts: dict[int, tuple[int, int]] = {}
     for rows in (1, 5, 30):
         for number in range(max(counts, default=0), rows):
             token_for(bob, contoso, name=f"number {number}")
