@@ -68,7 +68,7 @@ def tokens_of(access: Access, user_id: Any) -> Listing:
             Column("person", "Person", lambda row: row.user.email),
             Column("tenant", "Tenant", lambda row: row.tenant.name),
             Column("role", "Role at most", lambda row: row.get_role_display()),
-            Column("state", "State", state_of, _state),
+            Column("state", "State", lambda row: state_of(row)["word"], lambda row: cells.state(**state_of(row))),
             Column(
                 "last_used",
                 "Last used (UTC)",
@@ -87,14 +87,10 @@ def tokens_of(access: Access, user_id: Any) -> Listing:
     )
 
 
-def state_of(token: ApiToken) -> str:
-    """In a word of people."""
-    return str(token.state_at(timezone.now()).label)
-
-
-def _state(row: Any) -> SafeString:
-    state = row.state_at(timezone.now())
-    return cells.state(CLASSES[state], str(state.label))
+def state_of(token: ApiToken) -> dict[str, str]:
+    """Its state in a word of people, and the class of `.state` that goes with it."""
+    state = token.state_at(timezone.now())
+    return {"key": CLASSES[state], "word": str(state.label)}
 
 
 def _link(row: Any) -> SafeString:

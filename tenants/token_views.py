@@ -23,11 +23,12 @@ from tenants.tokens import USUAL_DAYS, NewToken, make_token, revoke_token
 @signed_in
 def tokens(request: HttpRequest) -> HttpResponse:
     """The tokens that one may see; making one. What was made is shown in the answer to the form, and never again."""
-    usual = {"role": Role.READER.word, "days": USUAL_DAYS}
+    page = ListPage(request, tokens_of(access_of(request), request.user.pk))
+    chosen = page.asked.form.cleaned_data.get("tenant") if page.is_valid else None
+    usual = {"tenant": chosen, "role": Role.READER.word, "days": USUAL_DAYS}
     form = TokenForm(request.POST or None, initial=usual)
     if request.method == "POST" and form.is_valid() and (made := _made(request, form)):
         return render(request, "tenants/new_token.html", {"token": made.row, "text": made.text}, status=201)
-    page = ListPage(request, tokens_of(access_of(request), request.user.pk))
     answer = page.render("tenants/tokens.html", form=form, belongs_somewhere=form.fields["tenant"].queryset.exists())  # type: ignore[attr-defined]
     if form.errors:
         answer.status_code = 400

@@ -15,7 +15,15 @@ def pages(portal: Portal) -> list[Stop]:
 def states(portal: Portal) -> list[Stop]:
     """Empty, partial, failed, refused: the same pages with less luck."""
     unlucky = [*_without_any_tenant(portal), *_with_an_unknown_parameter(portal)]
-    return [*unlucky, *_lists(), *_hygiene(portal), *_runs(portal), *_tenants(portal), *_tokens(portal), *_refusals(portal)]
+    return [
+        *unlucky,
+        *_lists(),
+        *_hygiene(portal),
+        *_runs(portal),
+        *_tenants(portal),
+        *_tokens(portal),
+        *_refusals(portal),
+    ]
 
 
 def _without_any_tenant(portal: Portal) -> list[Stop]:
