@@ -23,12 +23,12 @@ def access_for(user: User) -> Access:
     return Access(Scope(frozenset(roles), user_id=user.id), roles)
 
 
-def narrowed(access: Access, tenant_id: UUID, ceiling: Role) -> Access:
-    """This access in one tenant alone and with at most this role there; a stranger to the tenant has none.
+def access_with(user: User, *, tenant_id: UUID, ceiling: Role) -> Access:
+    """The access of a person in one tenant alone and with at most this role there; a stranger to the tenant has none.
 
     A platform role counts as the role it gives in that tenant, and gives nothing beyond it.
     """
-    held = access.role_in(tenant_id)
+    held = access_for(user).role_in(tenant_id)
     if held is None:
         return NO_ACCESS
-    return Access(Scope(frozenset({tenant_id}), user_id=access.scope.user_id), {tenant_id: min(held, ceiling)})
+    return Access(Scope(frozenset({tenant_id}), user_id=user.id), {tenant_id: min(held, ceiling)})

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from governance.access import Access, Role
 from governance.provider_keys import KeysUnavailableError
+from governance.tenancy import Scope, entered
 from governance.tokens import LONGEST_TOKEN, Claims, Refusal, RefusedTokenError, verifier
-from tenants.authorization import access_for, narrowed
+from tenants.authorization import access_for, access_with
 from tenants.identities import person_of
 from tenants.models import TOKEN_PREFIX, ApiToken, User
 from tenants.tokens import InvalidApiTokenError, recognise
@@ -75,7 +76,7 @@ def _of_api_token(text: str, *, now: datetime) -> Credential:
     except InvalidApiTokenError as error:
         words = EXPIRED if error.state is ApiToken.State.EXPIRED else NOT_ACCEPTED
         return Refused(f"API token {error}", words, error.row)
-    access = narrowed(access_for(token.user), token.tenant_id, Role.from_word(token.role))
+    access = access_with(token.user, tenant_id=token.tenant_id, ceiling=Role.from_word(token.role))
     if access.role_in(token.tenant_id) is None:
         return Refused("API token of a person without a role", api_token=token)
     return Caller(token.user, access, token)
@@ -93,7 +94,8 @@ def _of_provider(text: str, *, now: datetime) -> Credential:
 
 def _person(claims: Claims) -> Credential:
     """By issuer and stable id, never by an e-mail address, which anybody may claim."""
-    user = person_of(claims.issuer, claims.subject)
+    with entered(Scope.every_tenant(reason="Whom a token names is not known before it is read.")):
+        user = person_of(claims.issuer, claims.subject)
     if user is None:
         return Refused("unknown person, or a closed account", claims=claims)
     return Caller(user, access_for(user))

@@ -16,7 +16,7 @@ from governance.portal import reports
 from governance.portal.exporting import RefusedError, question, write
 from governance.tenancy import MAX_TENANTS_IN_LIST, Scope, entered
 from tenants.authorization import access_for
-from tenants.models import User
+from tenants.models import Tenant, User
 
 log = structlog.get_logger(__name__)
 
@@ -49,9 +49,11 @@ def _scope_of(row: ReportFile) -> Scope:
     scope = access_for(cast("User", row.owner)).scope
     held = ReportFileTenant.objects.across_tenants(reason="Whose rows were asked for bounds whose rows are read.")
     asked = frozenset(held.filter(file_id=row.id).values_list("tenant_id", flat=True))
-    if len(asked) > MAX_TENANTS_IN_LIST:
+    with entered(scope):
+        seen = frozenset(Tenant.objects.values_list("id", flat=True))
+    if seen <= asked or len(asked) > MAX_TENANTS_IN_LIST:
         return scope
-    return Scope(frozenset(tenant_id for tenant_id in asked if tenant_id in scope), user_id=scope.user_id)
+    return Scope(seen & asked, user_id=row.owner_id)
 
 
 def _words_of(error: OSError, row: ReportFile) -> str:

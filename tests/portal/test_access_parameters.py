@@ -21,7 +21,6 @@ def questions(world: World, who: str) -> dict[str, str]:
         "foreign id": urlencode({"tenant": str(foreign.id)}),
         "mixed": urlencode({"tenant": f"{own.name},{foreign.name}"}),
         "mixed twice": urlencode([("tenant", own.name), ("tenant", foreign.name)]),
-        "mixed turned": urlencode([("tenant", foreign.name), ("tenant", own.name)]),
         "mixed with a group": urlencode({"tenant": own.name, "group": f"group-of-{foreign.name}"}),
         "empty": "tenant=&group=",
         "malformed": urlencode({"tenant": NO_TENANT}),
