@@ -27,6 +27,7 @@ from tenants.models import (
     TenantGroupMember,
     User,
 )
+from tenants.sessions import end_sessions_of_stranger
 
 MOST_VIEWS = 200  # saved by one person
 LONGEST_VIEW_NAME = 80
@@ -131,6 +132,7 @@ def remove_person(membership: Membership, *, by_platform: bool) -> None:
         tokens = ApiToken.objects.for_tenant(current.tenant_id).of(current.user_id)
         tokens.not_revoked().update(revoked_at=timezone.now())
         current.delete()
+    end_sessions_of_stranger(current.user)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from audit.trail import record
+from audit.verbs import Verb
 from tenants.models import Identity, User
 
 WAITING = "waiting_identity"  # in the session
@@ -40,6 +42,7 @@ def note_use(issuer: str, subject: str) -> None:
     Identity.objects.filter(issuer=issuer, subject=subject).update(last_used_at=timezone.now())
 
 
+@transaction.atomic
 def bind_identity(user: User, issuer: str, subject: str) -> Identity:
     """Let an account at a provider sign this person in from now on. Doing it again changes nothing.
 
@@ -47,7 +50,7 @@ def bind_identity(user: User, issuer: str, subject: str) -> Identity:
     """
     try:
         with transaction.atomic():
-            identity, _ = Identity.objects.get_or_create(
+            identity, is_new = Identity.objects.get_or_create(
                 issuer=issuer, subject=subject, defaults={"user": user, "bound_at": timezone.now()}
             )
     except IntegrityError as error:  # on an engine that ignores letter case: another one of the same letters
@@ -55,6 +58,8 @@ def bind_identity(user: User, issuer: str, subject: str) -> Identity:
     if identity.user_id != user.id or (identity.issuer, identity.subject) != (issuer, subject):
         raise IdentityTakenError(_taken(issuer))
     bound: Identity = identity
+    if is_new:
+        record(Verb.IDENTITY_BOUND, tenant_id=None, target=user, after={"issuer": issuer, "subject": subject})
     return bound
 
 

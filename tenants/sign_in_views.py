@@ -19,9 +19,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 from social_core.exceptions import SocialAuthBaseException
 
+from audit.models import EventOutcome
+from audit.trail import Target, record
+from audit.verbs import Verb
 from tenants.identities import forget_waiting, let_wait, waiting_identity
+from tenants.newcomers import welcomes_strangers
 from tenants.providers import Provider, UnknownPersonError, configured_providers, provider_named
-from tenants.sessions import PROVIDER, begin_session, end_sessions
+from tenants.sessions import LOCAL, PROVIDER, begin_session, end_sessions
 from tenants.sign_in_errors import words_of
 
 logger = structlog.get_logger(__name__)
@@ -46,12 +50,11 @@ class SignInView(LoginView):
         """The right password."""
         person: Any = form.get_user()
         begin_session(self.request, person, until=person.password_expires_at)
-        logger.info("signed_in", person=str(person.id), provider="password")
         return redirect(self.get_success_url())
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        """The wrong one, or one that does not work any more. What was typed is in no log."""
-        logger.warning("sign_in_refused", provider="password")
+        """The wrong one, or one that does not work any more. What was typed is kept nowhere: it may be a password."""
+        _note_refusal(LOCAL, "wrong_password")
         return super().form_invalid(form)
 
 
@@ -84,7 +87,6 @@ def done(request: HttpRequest, name: str) -> HttpResponse:
     target = request.session.pop(NEXT, "")
     forget_waiting(request)
     begin_session(request, person, provider=provider.name)
-    logger.info("signed_in", person=str(person.id), provider=provider.name)
     return redirect(target or settings.LOGIN_REDIRECT_URL)
 
 
@@ -107,7 +109,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     person: Any = request.user
     if person.is_authenticated:
         end_sessions(person)
-        logger.info("signed_out", person=str(person.id))
+        record(Verb.SIGNED_OUT, tenant_id=None, target=person)
     logout(request)
     back_to = request.build_absolute_uri(reverse(settings.LOGOUT_REDIRECT_URL))
     address = provider.sign_out_address(back_to) if provider else ""
@@ -134,7 +136,7 @@ def _leave_for(request: HttpRequest, address: str, title: str) -> HttpResponse:
 
 def _refused(request: HttpRequest, provider: Provider, error: SocialAuthBaseException) -> HttpResponse:
     """Back to the sign-in page, with a sentence. The provider's own words go nowhere: a token may be among them."""
-    logger.warning("sign_in_refused", provider=provider.name, code=error.code, stage=error.stage)
+    _note_refusal(provider.name, f"{error.code} at {error.stage}")
     messages.error(request, words_of(error))
     target = request.session.get(NEXT, "")
     return redirect(f"{resolve_url(settings.LOGIN_URL)}{'?' + urlencode({NEXT: target}) if target else ''}")
@@ -142,6 +144,15 @@ def _refused(request: HttpRequest, provider: Provider, error: SocialAuthBaseExce
 
 def _stranger(request: HttpRequest, error: UnknownPersonError) -> HttpResponse:
     """Nobody is let in, and no account is made. Who was invited may say so on the page that they wanted."""
-    let_wait(request, error.identity)
-    logger.warning("sign_in_refused", provider=error.identity.provider, code="unknown_person")
-    return redirect("not-invited")
+    proven = error.identity
+    let_wait(request, proven)
+    _note_refusal(proven.provider, "unknown_person", Target("identity", proven.subject, proven.email or proven.subject))
+    target = request.session.get(NEXT, "")
+    return redirect(target if welcomes_strangers(target) else "not-invited")
+
+
+def _note_refusal(provider: str, reason: str, target: Target | None = None) -> None:
+    logger.warning("sign_in_refused", provider=provider, reason=reason)
+    refused = EventOutcome.REFUSED
+    after = {"provider": provider}
+    record(Verb.SIGN_IN_REFUSED, tenant_id=None, target=target, after=after, outcome=refused, reason=reason)

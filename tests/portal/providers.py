@@ -57,7 +57,7 @@ def _open(azure: Simulator, settings: LazySettings, name: str) -> None:
 def let_in(user: User, azure: Simulator, *, by: str = "b2c") -> User:
     """Bind the person's account at the provider."""
     directory = azure.directory
-    authority = directory.authority(B2C_DOMAIN, SIGN_IN_POLICY) if by == "b2c" else directory.authority("organizations")
+    authority = directory.user_flow() if by == "b2c" else directory.authority("organizations")
     assert authority
     person = directory.person(user.email)
     bind_identity(user, directory.issuer(azure.url, authority, person), directory.object_id(user.email))

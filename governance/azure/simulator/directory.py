@@ -82,6 +82,10 @@ class Directory:
         """Let the portal be redirected to these addresses, after signing in and after signing out."""
         self.redirect_uris |= set(redirect_uris)
 
+    def user_flow(self) -> Authority:
+        """The one that signs people in."""
+        return Authority(f"/{B2C_DOMAIN}/{SIGN_IN_POLICY}", policy=SIGN_IN_POLICY)
+
     def people_of(self, authority: Authority) -> list[Person]:
         """Who can sign in there, in the order they were added."""
         if authority.is_b2c:
