@@ -239,6 +239,7 @@ def test_who_is_removed_loses_the_token_for_good(bob: User, contoso: Tenant) -> 
     with entered(Scope.of(contoso.id)):
         remove_person(membership(bob, contoso), by_platform=False)
     refused_token(program.ask("me/"))
+    assert "token.revoked" in {event.verb for event in events(contoso.id)}
     grant_role(bob, contoso, Role.READER)
 
     refused_token(program.ask("me/"))
