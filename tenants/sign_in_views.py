@@ -23,7 +23,6 @@ from audit.models import EventOutcome
 from audit.trail import Target, record
 from audit.verbs import Verb
 from tenants.identities import forget_waiting, let_wait, waiting_identity
-from tenants.newcomers import welcomes_strangers
 from tenants.providers import Provider, UnknownPersonError, configured_providers, provider_named
 from tenants.sessions import LOCAL, PROVIDER, begin_session, end_sessions
 from tenants.sign_in_errors import words_of
@@ -137,18 +136,17 @@ def _leave_for(request: HttpRequest, address: str, title: str) -> HttpResponse:
 def _refused(request: HttpRequest, provider: Provider, error: SocialAuthBaseException) -> HttpResponse:
     """Back to the sign-in page, with a sentence. The provider's own words go nowhere: a token may be among them."""
     _note_refusal(provider.name, f"{error.code} at {error.stage}")
-    messages.error(request, words_of(error))
+    messages.error(request, words_of(error, description=request.GET.get("error_description", "")))
     target = request.session.get(NEXT, "")
     return redirect(f"{resolve_url(settings.LOGIN_URL)}{'?' + urlencode({NEXT: target}) if target else ''}")
 
 
 def _stranger(request: HttpRequest, error: UnknownPersonError) -> HttpResponse:
-    """Nobody is let in, and no account is made. Who was invited may say so on the page that they wanted."""
+    """Nobody is let in, and no account is made. What was proven waits, for an invitation to be accepted."""
     proven = error.identity
     let_wait(request, proven)
     _note_refusal(proven.provider, "unknown_person", Target("identity", proven.subject, proven.email or proven.subject))
-    target = request.session.get(NEXT, "")
-    return redirect(target if welcomes_strangers(target) else "not-invited")
+    return redirect("not-invited")
 
 
 def _note_refusal(provider: str, reason: str, target: Target | None = None) -> None:
