@@ -59,7 +59,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tenants.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -97,6 +97,9 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     # A file, not memory: the tests start other processes that must see the same rows.
     _database["TEST"] = {"NAME": env.str("TEST_SQLITE_PATH", str(BASE_DIR / ".pytest_cache" / "test.sqlite3"))}
 elif _database["ENGINE"] == "django.db.backends.postgresql":
+    _database["ENGINE"] = "governance.database.postgresql"  # tells the database the scope of each statement
+    # A cursor on the server would read its rows under whatever scope is told by then.
+    _database["DISABLE_SERVER_SIDE_CURSORS"] = True
     _database["CONN_MAX_AGE"] = 60
     _database["CONN_HEALTH_CHECKS"] = True
 elif _database["ENGINE"] in {"mssql", "sql_server.pyodbc"}:  # the latter is what dj-database-url makes of mssql://
@@ -104,7 +107,7 @@ elif _database["ENGINE"] in {"mssql", "sql_server.pyodbc"}:  # the latter is wha
     # Words of the connection string may stand in the URL: mssql://user:password@host/name?Encrypt=no
     _words = {"Encrypt": "yes", "TrustServerCertificate": "no"}
     _words = {word: _options.pop(word, value) for word, value in _words.items()}
-    _database["ENGINE"] = "mssql"
+    _database["ENGINE"] = "governance.database.mssql"  # mssql-django's, told the scope of each statement
     _database["CONN_MAX_AGE"] = 60
     _options.setdefault("python_driver", "mssql_python")
     _options.setdefault("extra_params", ";".join(f"{word}={value}" for word, value in _words.items()))

@@ -103,7 +103,8 @@ def add_person(tenant: Tenant, email: str, role: Role) -> None:
     The caller is not told whether they have one (docs/adr/0009). Raises HasRoleError for a person of the tenant.
     """
     _one_at_a_time(tenant.id)
-    user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
+    everybody = User.objects.across_tenants(reason="Whoever is added has no role in the tenant yet.")
+    user = everybody.filter(email=email.strip().lower(), is_active=True).first()
     if user is None:
         return
     if Membership.objects.for_tenant(tenant.id).filter(user=user).exists():

@@ -3,11 +3,22 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth import middleware
 from django.http import HttpRequest, HttpResponse
 
 from governance.access import NO_ACCESS
-from governance.tenancy import entered
+from governance.tenancy import Scope, entered
 from tenants.authorization import access_for
+
+
+class AuthenticationMiddleware(middleware.AuthenticationMiddleware):
+    """As Django's, but it looks for the person at once, and in everybody's accounts: the database hides them later."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Set `request.user`, loaded."""
+        super().process_request(request)
+        with entered(Scope.every_tenant(reason="Whose session this is, is not known yet.")):
+            request.user.is_authenticated  # noqa: B018 - loads the person
 
 
 class ScopeMiddleware:

@@ -1,4 +1,8 @@
-"""A PostgreSQL of our own for the tests: the server from its wheel, in a temporary folder, as a normal user."""
+"""A PostgreSQL of our own for the tests: the server from its wheel, in a temporary folder, as a normal user.
+
+The tests connect as ROLE, who may create databases and nothing more: no superuser, no bypass of row-level security. So
+the whole suite runs under the policies, as production does.
+"""
 
 import importlib.util
 import os
@@ -10,9 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
+import psycopg
+
 from governance.valkey import answers, free_port
 
 START_SECONDS = 30.0
+SUPERUSER, ROLE = "postgres", "governance"
 # Nothing of a test has to survive a power cut.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "60"}
 
@@ -29,7 +36,7 @@ def postgres() -> Iterator[str]:
             "-D",
             str(cluster),
             "-U",
-            "governance",
+            SUPERUSER,
             "-A",
             "trust",
             "-E",
@@ -55,7 +62,10 @@ def postgres() -> Iterator[str]:
         try:
             if not answers(port, seconds=START_SECONDS, is_running=lambda: server.poll() is None):
                 raise RuntimeError(f"PostgreSQL did not start: {(folder / 'log').read_text()[-2000:]}")
-            yield f"postgres://governance@127.0.0.1:{port}/postgres"
+            address = f"postgres://{{}}@127.0.0.1:{port}/postgres"
+            with psycopg.connect(address.format(SUPERUSER), autocommit=True) as connection:
+                connection.execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB NOSUPERUSER NOBYPASSRLS".encode())
+            yield address.format(ROLE)
         finally:
             server.terminate()
             server.wait(timeout=30)
