@@ -88,17 +88,17 @@ def _self(sql: Dialect, row: Callable[[str], str]) -> str:
 
 def _colleague(sql: Dialect, row: Callable[[str], str]) -> str:
     shared = f"held.user_id = {row('id')} AND {sql.in_scope('held.tenant_id')}"
-    return f"{_self(sql, row)} OR EXISTS (SELECT 1 FROM {sql.table('memberships')} AS held WHERE {shared})"
+    return f"{_self(sql, row)} OR EXISTS (SELECT 1 FROM {sql.table('memberships')} AS held WHERE {shared})"  # noqa: S608
 
 
 def _has_member(sql: Dialect, row: Callable[[str], str]) -> str:
     shared = f"held.group_id = {row('id')} AND {sql.in_scope('held.tenant_id')}"
-    return f"{sql.everything} OR EXISTS (SELECT 1 FROM {sql.table('tenant_group_members')} AS held WHERE {shared})"
+    return f"{sql.everything} OR EXISTS (SELECT 1 FROM {sql.table('tenant_group_members')} AS held WHERE {shared})"  # noqa: S608
 
 
 def _holds_nothing_else(sql: Dialect, row: Callable[[str], str]) -> str:
     held = f"held.file_id = {row('id')} AND {sql.in_scope('held.tenant_id')}"
-    count = f"(SELECT COUNT(*) FROM {sql.table('report_file_tenants')} AS held WHERE {held})"
+    count = f"(SELECT COUNT(*) FROM {sql.table('report_file_tenants')} AS held WHERE {held})"  # noqa: S608
     return f"{sql.everything} OR {row('tenant_count')} = {count}"
 
 
@@ -221,12 +221,11 @@ def _sql_server(table: str, rule: Rule) -> Sequence[str]:
     columns = ", ".join(f"[{column}]" for column, _ in rule.columns)
     target = f"ON [dbo].[{table}]"
     blocks = [f"ADD BLOCK PREDICATE [dbo].[{table}_is_writable]({columns}) {target} {when}" for when in BLOCKED]
-    predicates = [f"ADD FILTER PREDICATE [dbo].[{table}_is_visible]({columns}) {target}", *blocks]
+    predicates = ", ".join([f"ADD FILTER PREDICATE [dbo].[{table}_is_visible]({columns}) {target}", *blocks])
     return [
         _function(f"{table}_is_visible", parameters, rule.see(SQL_SERVER, row)),
         _function(f"{table}_is_writable", parameters, rule.write(SQL_SERVER, row)),
-        f"CREATE SECURITY POLICY [dbo].[{table}_in_scope] {', '.join(predicates)} "
-        "WITH (STATE = ON, SCHEMABINDING = ON)",
+        f"CREATE SECURITY POLICY [dbo].[{table}_in_scope] {predicates} WITH (STATE = ON, SCHEMABINDING = ON)",
     ]
 
 

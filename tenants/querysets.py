@@ -9,7 +9,7 @@ from django.contrib.auth.models import BaseUserManager
 from django.db import models
 
 from governance.access import Access
-from governance.tenancy import EVERY_TENANT, TenantManager, TenantQuerySet, across_tenants, current_scope, entered
+from governance.tenancy import TenantManager, TenantQuerySet, across_tenants, current_scope
 
 
 class TenantRows(models.QuerySet[Any]):

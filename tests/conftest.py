@@ -184,6 +184,11 @@ def pat(contoso: Tenant) -> User:
     return person("pat@platform.example", platform_role="admin")
 
 
+def everybody() -> Any:
+    """All accounts, past the policies of the database."""
+    return User.objects.across_tenants(reason="A test looks at everybody.")
+
+
 def signed_in(user: User | None) -> Client:
     """A browser with this person signed in; with None, nobody."""
     client = Client()

@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-import psycopg
-
 from governance.valkey import answers, free_port
 
 START_SECONDS = 30.0
@@ -44,6 +42,10 @@ def postgres() -> Iterator[str]:
             "--no-sync",
         ]
         subprocess.run(initdb, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
+        alone = [str(programs / "postgres"), "--single", "-D", str(cluster), "postgres"]
+        role = f"CREATE ROLE {ROLE} LOGIN CREATEDB NOSUPERUSER NOBYPASSRLS;\n"
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run(alone, check=True, user=user, cwd=folder, input=role.encode(), **quiet)
         settings = [part for option, value in FAST.items() for part in ("-c", f"{option}={value}")]
         command = [
             str(programs / "postgres"),
@@ -62,10 +64,7 @@ def postgres() -> Iterator[str]:
         try:
             if not answers(port, seconds=START_SECONDS, is_running=lambda: server.poll() is None):
                 raise RuntimeError(f"PostgreSQL did not start: {(folder / 'log').read_text()[-2000:]}")
-            address = f"postgres://{{}}@127.0.0.1:{port}/postgres"
-            with psycopg.connect(address.format(SUPERUSER), autocommit=True) as connection:
-                connection.execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB NOSUPERUSER NOBYPASSRLS".encode())
-            yield address.format(ROLE)
+            yield f"postgres://{ROLE}@127.0.0.1:{port}/postgres"
         finally:
             server.terminate()
             server.wait(timeout=30)

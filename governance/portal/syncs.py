@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
 
-from audit.models import CoverageReceipt, SetAsideRow, SyncRun
+from audit.models import CoverageReceipt, SetAsideRow
 from governance.access import Role, access_of, get_visible_or_404, require_role
 from governance.pages import page_number, signed_in
 from governance.portal.sync_lists import SYNCS_LIST, sync_rows

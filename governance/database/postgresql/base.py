@@ -1,4 +1,4 @@
-"""PostgreSQL. Settings of our own (`governance.…`) carry the scope; `SET` within a transaction is undone by rollback."""
+"""PostgreSQL. Settings of our own (`governance.…`) carry the scope; what a transaction sets goes with its rollback."""
 
 from django.db.backends.postgresql import base
 
