@@ -1,4 +1,4 @@
-"""System checks of the database itself: does it hold the tenants apart? `manage.py check --database default`, `migrate`.
+"""System checks of the database itself: does it hold the tenants apart? `manage.py check --database default` asks.
 
 What has to stand there is what the applied migrations wrote (`governance/rls.py`). A check of text in settings cannot
 tell; these ask the database, and say nothing where it cannot be reached.
@@ -68,7 +68,7 @@ def _unprotected() -> list[checks.CheckMessage]:
         " before row_level_security, then to the last; or ALTER SECURITY POLICY … WITH (STATE = ON)."
     )
     return [
-        checks.Error(f"The policies of the table {table} are not what the migrations wrote.", hint=hint, id="governance.E082")
+        checks.Error(f"The policies of {table} are not what the migrations wrote.", hint=hint, id="governance.E082")
         for table in missing
     ]
 

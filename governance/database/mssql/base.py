@@ -1,13 +1,9 @@
-"""SQL Server and Azure SQL. The session context carries the scope; one of its values takes 4,000 characters."""
+"""SQL Server and Azure SQL: mssql-django's engine. The session context carries the scope."""
 
 from mssql import base
 
 from governance.database.context import Context, ScopedConnection
-from governance.rls import SQL_SERVER_IDS_PER_KEY, SQL_SERVER_TENANT_KEYS
-
-
-class TooManyTenantsError(RuntimeError):
-    """A scope holds more tenants than the session context does. Such a person needs a platform role."""
+from governance.database.session_context import session_context
 
 
 class DatabaseWrapper(ScopedConnection, base.DatabaseWrapper):
@@ -21,21 +17,3 @@ class DatabaseWrapper(ScopedConnection, base.DatabaseWrapper):
             cursor.execute(statement, values)
         finally:
             cursor.close()
-
-
-def session_context(context: Context) -> tuple[str, list[str | None]]:
-    """The batch that overwrites every key, with its parameters as the driver takes them."""
-    ids = [tenant.hex for tenant in context.sorted_tenants]
-    parts = [ids[start : start + SQL_SERVER_IDS_PER_KEY] for start in range(0, len(ids), SQL_SERVER_IDS_PER_KEY)]
-    if len(parts) > len(SQL_SERVER_TENANT_KEYS):
-        most = SQL_SERVER_IDS_PER_KEY * len(SQL_SERVER_TENANT_KEYS)
-        raise TooManyTenantsError(f"A scope holds at most {most} tenants on SQL Server, or every tenant.")
-    lists = [f",{','.join(part)}," for part in parts]
-    lists += [None] * (len(SQL_SERVER_TENANT_KEYS) - len(lists))
-    values = {
-        "everything": context.everything or None,
-        "person": context.person.hex if context.person else None,
-        **dict(zip(SQL_SERVER_TENANT_KEYS, lists, strict=True)),
-    }
-    calls = [f"EXEC sp_set_session_context @key = N'{key}', @value = ?" for key in values]
-    return "; ".join(calls), list(values.values())
