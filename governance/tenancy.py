@@ -152,6 +152,10 @@ class AcrossTenants(models.QuerySet[Row_co]):
         with entered(EVERY_TENANT):
             return super().__bool__()
 
+    def __getitem__(self, place: Any) -> Any:
+        with entered(EVERY_TENANT):
+            return super().__getitem__(place)
+
     def count(self) -> int:
         """As Django's, of every tenant."""
         with entered(EVERY_TENANT):

@@ -9,10 +9,13 @@ import os
 import pwd
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
+
+import psycopg
 
 from governance.valkey import answers, free_port
 
@@ -42,10 +45,6 @@ def postgres() -> Iterator[str]:
             "--no-sync",
         ]
         subprocess.run(initdb, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
-        alone = [str(programs / "postgres"), "--single", "-D", str(cluster), "postgres"]
-        role = f"CREATE ROLE {ROLE} LOGIN CREATEDB NOSUPERUSER NOBYPASSRLS;\n"
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run(alone, check=True, user=user, cwd=folder, input=role.encode(), **quiet)
         settings = [part for option, value in FAST.items() for part in ("-c", f"{option}={value}")]
         command = [
             str(programs / "postgres"),
@@ -64,12 +63,26 @@ def postgres() -> Iterator[str]:
         try:
             if not answers(port, seconds=START_SECONDS, is_running=lambda: server.poll() is None):
                 raise RuntimeError(f"PostgreSQL did not start: {(folder / 'log').read_text()[-2000:]}")
+            _create_role(f"postgres://{SUPERUSER}@127.0.0.1:{port}/postgres")
             yield f"postgres://{ROLE}@127.0.0.1:{port}/postgres"
         finally:
             server.terminate()
             server.wait(timeout=30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _create_role(address: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            with psycopg.connect(address, autocommit=True) as connection:
+                connection.execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB NOSUPERUSER NOBYPASSRLS".encode())
+            return
+        except psycopg.OperationalError:  # the port is open before the server takes anybody
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def _normal_user() -> int | None:

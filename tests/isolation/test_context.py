@@ -224,11 +224,11 @@ def test_another_thread_has_its_own_connection_and_no_scope(committed: World) ->
 
 @needs_policies
 def test_the_database_is_told_once_while_the_scope_is_the_same(world: World) -> None:
-    names()
+    scope = world.own.scope
     with TemporaryFile() as trace:
         connection.connection.pgconn.trace(trace.fileno())
         for _ in range(3):
-            with entered(world.own.scope):
+            with entered(scope):
                 names()
         connection.connection.pgconn.untrace()
         trace.seek(0)

@@ -1,0 +1,44 @@
+"""What does row-level security cost? The same rows with the policies and past them, on a PostgreSQL of its own."""
+
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from bench.databases import Databases
+from bench.ground import Ground
+from bench.list_scale import FEW, MANY, TENANTS
+from bench.verdicts import Ratio
+from tests.postgres import postgres
+
+RUNS = 3  # processes of each, in turns
+AT_MOST = 1.2
+
+
+def ratios(ground: Ground) -> list[Ratio]:
+    """By door and size of the estate: the server's time for the statements, and the whole request."""
+    with postgres() as server, TemporaryDirectory() as folder:
+        own = Ground(Databases(Path(folder), server))
+        return [ratio for resources in (FEW, MANY) for ratio in _of(own, resources)]
+
+
+def _of(ground: Ground, resources: int) -> list[Ratio]:
+    statements, isolated, plain = [], [], []
+    with ground.empty_database() as database:
+        ground.measure("bench.estate:fill", database, tenants=TENANTS, resources=resources)
+        for _ in range(RUNS):
+            statements.append(ground.measure("bench.isolated_requests:statements", database))
+            isolated.append(ground.measure("bench.isolated_requests:seconds", database, isolated=True))
+            plain.append(ground.measure("bench.isolated_requests:seconds", database, isolated=False))
+    found = []
+    for door in statements[0]:
+        under, past = (median(run[door][how] for run in statements) for how in ("under", "past"))
+        note = f"{past:.1f} ms past them, {statements[0][door]['statements']} statements"
+        found.append(_ratio(f"{door}: server's time under the policies / past them", resources, under / past, note))
+        with_it, without = (median(run[door] for run in runs) for runs in (isolated, plain))
+        note = f"{without * 1000:.0f} ms without; with it the scope is told too"
+        found.append(_ratio(f"{door}: request with isolation / without", resources, with_it / without, note))
+    return found
+
+
+def _ratio(what: str, resources: int, value: float, note: str) -> Ratio:
+    return Ratio("isolation", f"{what}, {resources:,} resources", value, AT_MOST, note)
