@@ -62,14 +62,13 @@ def _bypass() -> list[checks.CheckMessage]:
 
 def _unprotected() -> list[checks.CheckMessage]:
     standing = {row[0] for row in _standing()}
-    missing = sorted(set(_wanted()) - standing)
     hint = (
-        "Somebody dropped, added or disabled a policy. Write them again: `manage.py migrate --skip-checks APP NUMBER` to"
-        " before row_level_security, then to the last; or ALTER SECURITY POLICY … WITH (STATE = ON)."
+        "Somebody dropped, added or disabled a policy: write them again. `manage.py migrate --skip-checks APP NUMBER` to"
+        " before row_level_security, then to the last; on SQL Server perhaps only ALTER SECURITY POLICY … STATE = ON."
     )
     return [
         checks.Error(f"The policies of {table} are not what the migrations wrote.", hint=hint, id="governance.E082")
-        for table in missing
+        for table in sorted(set(_wanted()) - standing)
     ]
 
 

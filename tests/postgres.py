@@ -76,13 +76,15 @@ def _create_role(address: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            with psycopg.connect(address, autocommit=True) as connection:
-                connection.execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB NOSUPERUSER NOBYPASSRLS".encode())
-            return
+            connection = psycopg.connect(address, autocommit=True)
         except psycopg.OperationalError:  # the port is open before the server takes anybody
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+        else:
+            break
+    with connection:
+        connection.execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB NOSUPERUSER NOBYPASSRLS".encode())
 
 
 def _normal_user() -> int | None:

@@ -12,7 +12,7 @@ def count_tenants(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("audit", "0002_report_files"),
+        ("audit", "0003_audit_trail"),
     ]
 
     operations = [

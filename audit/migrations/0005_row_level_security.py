@@ -15,4 +15,7 @@ class Migration(migrations.Migration):
         rls.Protect("set_aside_rows"),
         rls.Protect("report_file_tenants"),
         rls.Protect("report_files", rule="file"),
+        rls.Protect("audit_logs"),
+        rls.Protect("audit_log_tenants"),
+        rls.Protect("audit_chains"),
     ]
