@@ -63,11 +63,11 @@ def _bypass() -> list[checks.CheckMessage]:
 def _unprotected() -> list[checks.CheckMessage]:
     standing = {row[0] for row in _standing()}
     hint = (
-        "Somebody dropped, added or disabled a policy: write them again. `manage.py migrate --skip-checks APP NUMBER` to"
-        " before row_level_security, then to the last; on SQL Server perhaps only ALTER SECURITY POLICY … STATE = ON."
+        "Somebody dropped, added or disabled a policy. Migrate its app back to before row_level_security and forward"
+        " again, with --skip-checks; on SQL Server ALTER SECURITY POLICY … WITH (STATE = ON) may be all it takes."
     )
     return [
-        checks.Error(f"The policies of {table} are not what the migrations wrote.", hint=hint, id="governance.E082")
+        checks.Error(f"The policies of {table} are not what migrations wrote.", hint=hint, id="governance.E082")
         for table in sorted(set(_wanted()) - standing)
     ]
 

@@ -15,12 +15,11 @@ def session_context(context: Context) -> tuple[str, list[str | None]]:
     if len(parts) > len(SQL_SERVER_TENANT_KEYS):
         most = SQL_SERVER_IDS_PER_KEY * len(SQL_SERVER_TENANT_KEYS)
         raise TooManyTenantsError(f"A scope holds at most {most} tenants on SQL Server, or every tenant.")
-    lists = [f",{','.join(part)}," for part in parts]
-    lists += [None] * (len(SQL_SERVER_TENANT_KEYS) - len(lists))
-    values = {
+    values: dict[str, str | None] = {
         "everything": context.everything or None,
         "person": context.person.hex if context.person else None,
-        **dict(zip(SQL_SERVER_TENANT_KEYS, lists, strict=True)),
+        **dict.fromkeys(SQL_SERVER_TENANT_KEYS),
+        **{key: f",{','.join(part)}," for key, part in zip(SQL_SERVER_TENANT_KEYS, parts, strict=False)},
     }
     calls = [f"EXEC sp_set_session_context @key = N'{key}', @value = ?" for key in values]
     return "; ".join(calls), list(values.values())

@@ -79,7 +79,7 @@ def test_copy_past_the_statements_of_django_meets_the_scope_too(world: World) ->
     with (
         entered(world.own.scope),
         connection.cursor() as cursor,
-        cursor.cursor.copy("COPY subscriptions (name) TO STDOUT") as copy,  # type: ignore[attr-defined]
+        cursor.cursor.copy("COPY subscriptions (name) TO STDOUT") as copy,
     ):
         assert [bytes(line) for line in copy] == [b"own subscription\n"]
 

@@ -121,7 +121,7 @@ def test_neither_a_prepared_statement_nor_a_view_nor_a_cursor_keeps_a_wider_scop
 
 
 def test_copy_reads_our_rows_alone_and_writes_nothing(ours: World) -> None:
-    with connection.cursor() as cursor, cursor.cursor.copy("COPY subscriptions (name) TO STDOUT") as copy:  # type: ignore[attr-defined]
+    with connection.cursor() as cursor, cursor.cursor.copy("COPY subscriptions (name) TO STDOUT") as copy:
         assert [bytes(line) for line in copy] == [b"own subscription\n"]
     with pytest.raises(DatabaseError, match="row-level security"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("COPY subscriptions FROM STDIN")

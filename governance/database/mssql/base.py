@@ -6,7 +6,7 @@ from governance.database.context import Context, ScopedConnection
 from governance.database.session_context import session_context
 
 
-class DatabaseWrapper(ScopedConnection, base.DatabaseWrapper):
+class DatabaseWrapper(ScopedConnection, base.DatabaseWrapper):  # type: ignore[misc]  # mssql-django has no types
     """mssql-django's connection, which knows the scope."""
 
     def tell(self, context: Context) -> None:
