@@ -34,6 +34,7 @@ USE_I18N = False
 
 # --- What it is made of --------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
+    "governance",  # first: its commands take the place of Django's
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -46,7 +47,6 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "django_structlog",
     "django_htmx",
-    "governance",
     "audit",
     "tenants",
     "inventory",

@@ -14,7 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import clear_url_caches, path
 
-from audit.models import ReportFile
+from audit.models import Outcome, ReportFile
+from audit.runs import sync_run
 from governance import urls
 from governance.isolation import isolation
 from governance.tenancy import Scope, UnscopedError, entered
@@ -294,6 +295,17 @@ def test_everybody_is_found_at_sign_in_and_nobody_afterwards(world: World) -> No
         assert everybody().count() == 2
         if connection.vendor == "postgresql":
             assert User.objects.count() == 1
+
+
+def test_who_asked_for_a_run_is_named_although_they_belong_to_the_platform(world: World) -> None:
+    pat = person("pat@platform.example", platform_role="admin")
+    with sync_run(world.own.tenant.id, "resources", requested_by=pat.id) as run, run.page():
+        run.conclude(Outcome.OK, receipts=[])
+
+    page = signed_in(world.own.person).get(f"/syncs/{run.id}/").content.decode()
+
+    assert "Pat" in page
+    assert "the schedule or a command" not in page
 
 
 # --- Migrations ---
