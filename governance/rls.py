@@ -199,7 +199,12 @@ def _postgresql(table: str, rule: Rule) -> Sequence[str]:
     def row(column: str) -> str:
         return f'"{table}"."{column}"'
 
-    see, write, lock = (condition(POSTGRESQL, row) for condition in (rule.see, rule.write, rule.lock))
+    def written(condition: Condition) -> str:
+        # The planner takes "is not null" for true of nearly every row, which it is: the guard of the ORM chose them. As
+        # it stands it would take it for true of half of them, in each table of a join, and give up a better plan.
+        return f"NULLIF({condition(POSTGRESQL, row)}, false) IS NOT NULL"
+
+    see, write, lock = (written(condition) for condition in (rule.see, rule.write, rule.lock))
     return [
         f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY',
         f'CREATE POLICY "scope_select" ON "{table}" FOR SELECT USING ({see})',
