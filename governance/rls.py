@@ -103,6 +103,10 @@ def _holds_nothing_else(sql: Dialect, row: Callable[[str], str]) -> str:
     return f"{sql.everything} OR {row('tenant_count')} = {count}"
 
 
+def _of_self(sql: Dialect, row: Callable[[str], str]) -> str:
+    return f"{sql.everything} OR {row('user_id')} = {sql.person}"
+
+
 def _own(sql: Dialect, row: Callable[[str], str]) -> str:
     return f"{row('user_id')} = {sql.person} OR ({sql.everything} AND {sql.no_person})"
 
@@ -121,6 +125,8 @@ RULES = {
     "file": Rule(
         (ID, ("tenant_count", "int")), see=_holds_nothing_else, write=_holds_nothing_else, lock=_holds_nothing_else
     ),
+    # The row is a way to sign in as a person: seen by them, written by the platform.
+    "identity": Rule((("user_id", "char(32)"),), see=_of_self, write=_everything, lock=_everything),
     # The row belongs to one person: theirs alone, and the platform's own work when it acts for nobody.
     "owner": Rule((("user_id", "char(32)"),), see=_own, write=_own, lock=_own),
 }

@@ -26,6 +26,7 @@ from tenants.models import (
     TenantGroupMember,
     User,
 )
+from tenants.sessions import end_sessions_of_stranger
 
 MOST_VIEWS = 200  # saved by one person
 LONGEST_VIEW_NAME = 80
@@ -129,6 +130,7 @@ def remove_person(membership: Membership, *, by_platform: bool) -> None:
     """Take a person's role in a tenant away; their account stays. Raises as `change_role` does."""
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
         current.delete()
+    end_sessions_of_stranger(current.user)
 
 
 @contextmanager

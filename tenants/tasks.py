@@ -1,4 +1,4 @@
-"""Doors for the worker: who gets a sync now, and whether a tenant can be read."""
+"""Doors for the worker: who gets a sync now, whether a tenant can be read, and what of signing in is over."""
 
 from dataclasses import asdict
 from uuid import UUID
@@ -12,6 +12,7 @@ from tenants.connections import azure_access
 from tenants.dispatch import PREFLIGHT_TASK, enqueue_due
 from tenants.models import Tenant
 from tenants.preflight import preflight, without_credentials
+from tenants.sessions import forget_what_is_over
 
 
 @shared_task(name="tenants.tasks.fan_out")  # type: ignore[untyped-decorator]
@@ -28,3 +29,9 @@ def ask_preflight(tenant_id: str, request: str) -> bool:
         checks = without_credentials(preflight(access), access)
         found = [asdict(check) for check in checks]
         return record_preflight(UUID(tenant_id), UUID(request), found, now=timezone.now())
+
+
+@shared_task(name="tenants.tasks.tidy_sign_ins")  # type: ignore[untyped-decorator]
+def tidy_sign_ins() -> None:
+    """Delete the sessions that are over, and what was kept of sign-ins that nobody ended."""
+    forget_what_is_over(timezone.now())

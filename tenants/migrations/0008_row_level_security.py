@@ -5,7 +5,7 @@ from governance import rls
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0004_preflight_results"),
+        ("tenants", "0005_identities"),
     ]
 
     operations = [
@@ -17,4 +17,5 @@ class Migration(migrations.Migration):
         rls.Protect("tenant_groups", rule="group"),
         rls.Protect("users", rule="person"),
         rls.Protect("saved_views", rule="owner"),
+        rls.Protect("identities", rule="identity"),
     ]
