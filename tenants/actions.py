@@ -129,8 +129,9 @@ def change_role(membership: Membership, role: Role, *, by_platform: bool) -> Non
 def remove_person(membership: Membership, *, by_platform: bool) -> None:
     """Take a person's role in a tenant away; their account stays. Raises as `change_role` does."""
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
+        person = current.user  # read now: without the role they may be outside the scope
         current.delete()
-    end_sessions_of_stranger(current.user)
+    end_sessions_of_stranger(person)
 
 
 @contextmanager

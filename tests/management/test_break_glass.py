@@ -15,6 +15,7 @@ from audit.models import AuditEvent
 from audit.verbs import Verb
 from governance.tenancy import Scope, entered
 from tenants.models import User
+from tests.conftest import everybody
 
 PLACE = "/sign-in/password/"
 

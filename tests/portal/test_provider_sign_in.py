@@ -8,6 +8,7 @@ from django.utils import timezone
 from governance.azure.simulator.server import Simulator
 from tenants.identities import bind_identity
 from tenants.models import User
+from tests.conftest import everybody, identities
 from tests.portal.providers import (
     PORTAL,
     STRANGER,
