@@ -107,7 +107,8 @@ def add_person(tenant: Tenant, email: str, role: Role) -> None:
     The caller is not told whether they have one (docs/adr/0009). Raises HasRoleError for a person of the tenant.
     """
     one_at_a_time(tenant.id)
-    user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
+    everybody = User.objects.across_tenants(reason="Whoever is added has no role in the tenant yet.")
+    user = everybody.filter(email=email.strip().lower(), is_active=True).first()
     if user is None:
         return
     if Membership.objects.for_tenant(tenant.id).filter(user=user).exists():
@@ -131,9 +132,10 @@ def change_role(membership: Membership, role: Role, *, by_platform: bool) -> Non
 def remove_person(membership: Membership, *, by_platform: bool) -> None:
     """Take a person's role in a tenant away and revoke their API tokens there. Raises as `change_role` does."""
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
+        person = current.user  # read now: without the role they may be outside the scope
         current.delete()
     _revoke_tokens(current)
-    end_sessions_of_stranger(current.user)
+    end_sessions_of_stranger(person)
 
 
 def _revoke_tokens(membership: Membership) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth import middleware
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -10,7 +11,7 @@ from django.utils import timezone
 from audit.middleware import address_of, request_id
 from governance.access import NO_ACCESS, Access
 from governance.actors import Actor
-from governance.tenancy import entered
+from governance.tenancy import Scope, entered
 from tenants.authorization import access_for
 from tenants.bearer import Caller, Credential, credential_of
 from tenants.models import ApiToken
@@ -39,6 +40,16 @@ class BearerMiddleware:
         elif credential is not None:
             request.user = AnonymousUser()
         return self.get_response(request)
+
+
+class AuthenticationMiddleware(middleware.AuthenticationMiddleware):
+    """As Django's, but it looks for the person at once, and in everybody's accounts: the database hides them later."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Set `request.user`, loaded."""
+        super().process_request(request)
+        with entered(Scope.every_tenant(reason="Whose session this is, is not known yet.")):
+            request.user.is_authenticated  # noqa: B018 - loads the person
 
 
 class ScopeMiddleware:

@@ -26,6 +26,7 @@ from inventory.actions import TagRuleWish, add_tag_rule
 from inventory.models import Orphan, Resource, ResourceChange, ResourceGroup, TagRule, TagViolation
 from inventory.violation_store import judge_tenant
 from tenants.actions import save_view
+from tenants.authorization import access_for
 from tenants.models import Membership, Subscription, Tenant, TenantGroup, User
 from tenants.tokens import NewToken, make_token
 
@@ -206,7 +207,8 @@ def token_for(user: User, tenant: Tenant, role: Role = Role.READER, *, name: str
 def view_of(user: User, tenant: Tenant) -> str:
     """The key of a view that this person saved."""
     name = f"view of {user.email}"
-    view, _ = save_view(user.id, listing="resources", name=name, query=f"tenant={tenant.name}")
+    with entered(access_for(user).scope):
+        view, _ = save_view(user.id, listing="resources", name=name, query=f"tenant={tenant.name}")
     return str(view.id)
 
 
