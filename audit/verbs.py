@@ -45,6 +45,11 @@ class Verb(TextChoices):
     ROLE_CHANGED = "role.changed", "Changed a role"
     ROLE_REMOVED = "role.removed", "Took a role away"
 
+    # --- API tokens ---
+    TOKEN_MADE = "token.made", "Made an API token"
+    TOKEN_REVOKED = "token.revoked", "Revoked an API token"
+    TOKEN_REFUSED = "token.refused", "Refused an API token"
+
     # --- rules ---
     TAG_RULE_ADDED = "tag_rule.added", "Added a tag rule"
     TAG_RULE_CHANGED = "tag_rule.changed", "Changed a tag rule"

@@ -23,12 +23,13 @@ MICROSOFT_HOSTS = (
     "graph.microsoft.us",
     "microsoftgraph.chinacloudapi.cn",
 )
+B2C_HOSTS = (".b2clogin.com", ".b2clogin.us", ".b2clogin.cn")
 ENDPOINTS = ("AZURE_AUTHORITY_HOST", "AZURE_ARM_ENDPOINT", "AZURE_GRAPH_ENDPOINT")
 
 
 def register_all() -> None:
     """Make the checks part of `manage.py check` and of every start."""
-    for check in (environment, azure_endpoints, redis, database, containers, pdf_libraries):
+    for check in (environment, azure_endpoints, redis, database, containers, pdf_libraries, token_providers):
         checks.register(check, checks.Tags.compatibility)
 
 
@@ -102,6 +103,24 @@ def containers(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.
     if not (text or account) and any(folder.is_relative_to(place) for place in served):
         hint = "Set STORAGE_FOLDER to a folder that no server hands out."
         found.append(checks.Error("STORAGE_FOLDER lies in a served folder.", hint=hint, id="governance.E043"))
+    return found
+
+
+def token_providers(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Of Azure AD B2C the user flows have to be listed; and each token is judged by one provider."""
+    found: list[checks.CheckMessage] = []
+    judged: set[tuple[str, str]] = set()
+    for provider in settings.API_TOKEN_PROVIDERS:
+        if (urlsplit(provider.issuer).hostname or "").endswith(B2C_HOSTS) and not provider.policies:
+            hint = "Give policies: a token of a password reset has the same issuer as one of a sign-in."
+            text = f"API_TOKEN_PROVIDERS lists no user flow of {provider.issuer}."
+            found.append(checks.Error(text, hint=hint, id="governance.E065"))
+        mine = {(provider.issuer, policy) for policy in provider.policies or {""}}
+        if mine & judged:
+            hint = "Remove one: the second would never be asked."
+            text = f"API_TOKEN_PROVIDERS names {provider.issuer} twice."
+            found.append(checks.Error(text, hint=hint, id="governance.E066"))
+        judged |= mine
     return found
 
 

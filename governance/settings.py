@@ -8,7 +8,7 @@ from pathlib import Path
 
 from environs import FileAwareEnv
 
-from governance import schedules, storage, telemetry
+from governance import schedules, storage, telemetry, token_providers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -34,6 +34,7 @@ USE_I18N = False
 
 # --- What it is made of --------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
+    "governance",  # first: its commands take the place of Django's
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -47,7 +48,6 @@ INSTALLED_APPS = [
     "django_structlog",
     "django_htmx",
     "social_django",
-    "governance",
     "audit",
     "tenants",
     "inventory",
@@ -60,7 +60,8 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tenants.middleware.AuthenticationMiddleware",
+    "tenants.middleware.BearerMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -99,6 +100,9 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     # A file, not memory: the tests start other processes that must see the same rows.
     _database["TEST"] = {"NAME": env.str("TEST_SQLITE_PATH", str(BASE_DIR / ".pytest_cache" / "test.sqlite3"))}
 elif _database["ENGINE"] == "django.db.backends.postgresql":
+    _database["ENGINE"] = "governance.database.postgresql"  # tells the database the scope of each statement
+    # A cursor on the server would read its rows under whatever scope is told by then.
+    _database["DISABLE_SERVER_SIDE_CURSORS"] = True
     _database["CONN_MAX_AGE"] = 60
     _database["CONN_HEALTH_CHECKS"] = True
 elif _database["ENGINE"] in {"mssql", "sql_server.pyodbc"}:  # the latter is what dj-database-url makes of mssql://
@@ -106,7 +110,7 @@ elif _database["ENGINE"] in {"mssql", "sql_server.pyodbc"}:  # the latter is wha
     # Words of the connection string may stand in the URL: mssql://user:password@host/name?Encrypt=no
     _words = {"Encrypt": "yes", "TrustServerCertificate": "no"}
     _words = {word: _options.pop(word, value) for word, value in _words.items()}
-    _database["ENGINE"] = "mssql"
+    _database["ENGINE"] = "governance.database.mssql"  # mssql-django's, told the scope of each statement
     _database["CONN_MAX_AGE"] = 60
     _options.setdefault("python_driver", "mssql_python")
     _options.setdefault("extra_params", ";".join(f"{word}={value}" for word, value in _words.items()))
@@ -194,8 +198,13 @@ AZURE_STORAGE_ACCOUNT: str = env.str("AZURE_STORAGE_ACCOUNT", "")
 AZURE_STORAGE_ENDPOINT_SUFFIX: str = env.str("AZURE_STORAGE_ENDPOINT_SUFFIX", "core.windows.net")
 
 # --- The API -------------------------------------------------------------------------------------------------------
+# Identity providers whose access tokens it takes, a JSON list: docs/api-authentication.md. Empty: API tokens alone.
+API_TOKEN_PROVIDERS = token_providers.providers_in(env.json("API_TOKEN_PROVIDERS", []))
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.PortalSessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tenants.authentication.BearerAuthentication",
+        "tenants.authentication.PortalSessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["governance.rendering.OrjsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -219,6 +228,7 @@ SPECTACULAR_SETTINGS = {
         "SyncKindEnum": [(kind, kind) for kind in schedules.KINDS],
         "OutcomeEnum": "audit.models.Outcome",
         "TenantStatusEnum": "tenants.models.Tenant.Status",
+        "ApiTokenStateEnum": "tenants.models.ApiToken.State",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,

@@ -15,12 +15,14 @@ from tenants.api import MeView, PreflightView, SubscriptionView, TenantView
 from tenants.groups_api import TenantGroupView
 from tenants.people_api import MembershipView, UserView
 from tenants.sign_in_views import SignInView
+from tenants.tokens_api import TokenView
 
 api = SimpleRouter()
 api.register("tenants", TenantView, basename="tenant")
 api.register("tenant-groups", TenantGroupView, basename="tenant-group")
 api.register("users", UserView, basename="user")
 api.register("memberships", MembershipView, basename="membership")
+api.register("tokens", TokenView, basename="token")
 api.register("subscriptions", SubscriptionView, basename="subscription")
 api.register("resources", ResourceView, basename="resource")
 api.register("syncs", SyncView, basename="sync")

@@ -20,6 +20,7 @@ from governance.azure.credentials import check_reference
 from governance.keys import new_id
 from governance.tenancy import Scope, entered
 from tenants.models import (
+    ApiToken,
     Membership,
     PreflightResult,
     SavedView,
@@ -68,7 +69,7 @@ def set_credentials(tenant: Tenant, *, client_id: UUID, secret_ref: str) -> None
     What a preflight found with the credentials before is dropped. Raises ValidationError for a bad reference.
     """
     _require_reference(secret_ref)
-    _one_at_a_time(tenant.id)
+    one_at_a_time(tenant.id)
     current = Tenant.objects.get(id=tenant.id)
     before = _connection_of(current)
     current.client_id, current.secret_ref = client_id, secret_ref
@@ -125,7 +126,7 @@ class HasRoleError(Exception):
 def grant_role(user: User, tenant: Tenant, role: Role) -> None:
     """Give a person a role in a tenant, in place of the one they had. For the platform's own commands."""
     with entered(Scope.of(tenant.id)):
-        _one_at_a_time(tenant.id)
+        one_at_a_time(tenant.id)
         before = Membership.objects.filter(tenant=tenant, user=user).first()
         Membership.objects.update_or_create(tenant=tenant, user=user, defaults={"role": role.word})
         _record_role(Verb.ROLE_GRANTED, tenant.id, user, before=before and before.role, after=role.word)
@@ -137,8 +138,9 @@ def add_person(tenant: Tenant, email: str, role: Role) -> None:
 
     The caller is not told whether they have one (docs/adr/0009). Raises HasRoleError for a person of the tenant.
     """
-    _one_at_a_time(tenant.id)
-    user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
+    one_at_a_time(tenant.id)
+    everybody = User.objects.across_tenants(reason="Whoever is added has no role in the tenant yet.")
+    user = everybody.filter(email=email.strip().lower(), is_active=True).first()
     if user is None:
         return
     if Membership.objects.for_tenant(tenant.id).filter(user=user).exists():
@@ -169,16 +171,26 @@ def change_role(membership: Membership, role: Role, *, by_platform: bool) -> Non
 
 @transaction.atomic
 def remove_person(membership: Membership, *, by_platform: bool) -> None:
-    """Take a person's role in a tenant away; their account stays. Raises as `change_role` does."""
+    """Take a person's role in a tenant away and revoke their API tokens there. Raises as `change_role` does."""
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
+        person = current.user  # read now: without the role they may be outside the scope
         current.delete()
-    end_sessions_of_stranger(current.user)
-    _record_role(Verb.ROLE_REMOVED, current.tenant_id, current.user, before=current.role, after=None)
+    _revoke_tokens(current)
+    end_sessions_of_stranger(person)
+    _record_role(Verb.ROLE_REMOVED, current.tenant_id, person, before=current.role, after=None)
+
+
+def _revoke_tokens(membership: Membership) -> None:
+    """A role given back later must not revive what was made with the one before."""
+    tokens = ApiToken.objects.for_tenant(membership.tenant_id).of(membership.user_id).not_revoked()
+    for token in tokens:
+        record(Verb.TOKEN_REVOKED, tenant_id=token.tenant_id, target=token, reason="The person lost the role.")
+    tokens.update(revoked_at=timezone.now())
 
 
 @contextmanager
 def _keeping_an_admin(membership: Membership, *, by_platform: bool) -> Iterator[Membership]:
-    _one_at_a_time(membership.tenant_id)
+    one_at_a_time(membership.tenant_id)
     current: Membership = (
         Membership.objects.for_tenant(membership.tenant_id).select_related("user").get(id=membership.id)
     )
@@ -188,7 +200,7 @@ def _keeping_an_admin(membership: Membership, *, by_platform: bool) -> Iterator[
         raise LastAdminError("The tenant would be left without an admin. Give somebody else the role of admin first.")
 
 
-def _one_at_a_time(tenant_id: UUID) -> None:
+def one_at_a_time(tenant_id: UUID) -> None:
     """Hold the tenant's row until the transaction ends, so that two changes of its people follow one another.
 
     A write that changes nothing: SELECT FOR UPDATE would be no lock on SQLite.

@@ -19,6 +19,7 @@ from governance.schedules import FAN_OUT_EVERY_MINUTES, next_due, schedule_for
 from governance.tenancy import Scope, entered
 from tenants.actions import request_preflight, withdraw_preflight
 from tenants.models import PreflightResult, Tenant, User
+from tenants.people import doer
 
 PREFLIGHT_TASK = "tenants.tasks.ask_preflight"
 PREFLIGHT_EXPIRES_SECONDS = 15 * 60  # an answer later than that is one nobody waits for
@@ -57,7 +58,7 @@ def enqueue_preflight(tenant: Tenant, *, requested_by: User | None) -> None:
 
 def last_preflight(tenant: Tenant) -> PreflightResult | None:
     """What was last asked and answered about a tenant; None when nobody asked with its present credentials."""
-    rows = PreflightResult.objects.for_tenant(tenant.id).select_related("requested_by")
+    rows = PreflightResult.objects.for_tenant(tenant.id).prefetch_related(doer("requested_by"))
     found: PreflightResult | None = rows.first()
     return found
 

@@ -10,8 +10,9 @@ from django.core.validators import RegexValidator
 from django.db import models
 
 from governance.keys import made_at, new_id
-from governance.tenancy import TenantManager, TenantOwned
+from governance.tenancy import Scope, TenantManager, TenantOwned, entered
 from tenants.querysets import (
+    ApiTokenManager,
     MembershipManager,
     SavedViewQuerySet,
     SubscriptionQuerySet,
@@ -20,6 +21,7 @@ from tenants.querysets import (
     UserManager,
 )
 
+TOKEN_PREFIX = "agp_"  # noqa: S105 - what secret scanners look for
 TENANT_NAME = RegexValidator(
     r"\A[a-z0-9][a-z0-9-]{0,62}\Z", "Use lower-case letters, digits and hyphens, at most 63, starting with no hyphen."
 )
@@ -153,6 +155,11 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """As Django's. An account is the platform's, whoever's scope this is; the database refuses any other write."""
+        with entered(Scope.every_tenant(reason="An account belongs to no tenant.")):
+            super().save(*args, **kwargs)
+
     def get_session_auth_hash(self) -> str:
         """What a session must hold to be this person's: another password or generation ends all sessions there are."""
         return f"{super().get_session_auth_hash()}:{self.session_generation}"
@@ -213,6 +220,59 @@ class Membership(TenantOwned):
     def since(self) -> datetime:
         """When the person was given a role in this tenant, whichever it was then: the time in the row's own key."""
         return made_at(self.id)
+
+
+class ApiToken(TenantOwned):
+    """A secret with which a program acts for one person in one tenant.
+
+    It never may more than the person may at the moment of the call: the lesser of `role` and the role they hold then.
+    Of the secret only the SHA-256 is kept; the key of the row is the part of the token that may be seen.
+    """
+
+    class State(models.TextChoices):
+        """Whether it opens anything, the person's own role aside."""
+
+        ACTIVE = "active", "Active"
+        EXPIRED = "expired", "Expired"
+        REVOKED = "revoked", "Revoked"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=80)
+    role = models.CharField(max_length=16, choices=Membership.RoleWord)
+    secret_hash = models.CharField(max_length=64)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[Any] = ApiTokenManager()
+
+    class Meta(TenantOwned.Meta):
+        db_table = "api_tokens"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "user", "name"], condition=models.Q(revoked_at=None), name="one_token_of_a_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def visible_part(self) -> str:
+        """How the token begins: enough to find it by, and no part of the secret."""
+        return f"{TOKEN_PREFIX}{self.id.hex}"
+
+    @property
+    def made_at(self) -> datetime:
+        """When it was made: the time in the row's own key."""
+        return made_at(self.id)
+
+    def state_at(self, now: datetime) -> State:
+        """What it is worth then."""
+        if self.revoked_at is not None:
+            return self.State.REVOKED
+        return self.State.EXPIRED if self.expires_at <= now else self.State.ACTIVE
 
 
 class SavedView(models.Model):

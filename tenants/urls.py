@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from tenants import groups_views, people_views, views
+from tenants import groups_views, people_views, token_views, views
 
 app_name = "tenants"
 urlpatterns = [
+    path("tokens/", token_views.tokens, name="tokens"),
+    path("tokens/<str:token_id>/", token_views.token, name="token"),
     path("tenants/", views.tenants, name="tenants"),
     path("tenants/connect/", views.connect, name="connect"),
     path("tenants/groups/", groups_views.groups, name="groups"),

@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
 
-from audit.models import CoverageReceipt, SetAsideRow, SyncRun
+from audit.models import CoverageReceipt, SetAsideRow
 from governance.access import Role, access_of, get_visible_or_404, require_role
 from governance.pages import page_number, signed_in
-from governance.portal.sync_lists import SYNCS_LIST
+from governance.portal.sync_lists import SYNCS_LIST, sync_rows
 from governance.schedules import KINDS, SYNCS
 from governance.ui.list_page import PAGE_ROWS, ListPage
 from tenants.dispatch import enqueue
@@ -51,7 +51,7 @@ def syncs(request: HttpRequest) -> HttpResponse:
 @signed_in
 def sync_run(request: HttpRequest, run_id: str) -> HttpResponse:
     """One run with its coverage receipts and the rows it set aside."""
-    run = get_visible_or_404(SyncRun.objects.select_related("tenant", "requested_by"), run_id)
+    run = get_visible_or_404(sync_rows(), run_id)
     receipts = CoverageReceipt.objects.for_tenant(run.tenant_id).filter(run=run).select_related("subscription")
     set_aside = SetAsideRow.objects.for_tenant(run.tenant_id).filter(run=run).order_by("id")
     context = {

@@ -10,7 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from audit.models import CoverageReceipt, Outcome, ReportFile, ReportFileTenant, SyncRun
+from audit.files import set_tenants
+from audit.models import CoverageReceipt, Outcome, ReportFile, SyncRun
 from governance.keys import new_id
 from governance.portal import reports
 from governance.tenancy import Scope, entered
@@ -21,6 +22,7 @@ from tenants.actions import group_tenants, save_view
 from tenants.authorization import access_for
 from tenants.models import Membership, SavedView, Subscription, Tenant, User
 from tests.conftest import signed_in
+from tests.portal.crawl import token_for
 
 MOST = 18  # of a list, with what stands around it (the tenants and groups of the switcher)
 CHOICES = 6  # what the filters offer, kept until a sync stores something
@@ -212,8 +214,9 @@ def test_saved_views_cost_one_query(contoso: Tenant, bob: User, subscription: Su
     browser = signed_in(bob)
     counts = {}
     for many in (0, 3, 60):
-        for number in range(SavedView.objects.count(), many):
-            save_view(bob.id, listing="resources", name=f"view {number}", query=f"q={number}")
+        with entered(access_for(bob).scope):
+            for number in range(SavedView.objects.count(), many):
+                save_view(bob.id, listing="resources", name=f"view {number}", query=f"q={number}")
         counts[many] = queries(browser, "/views/"), queries(browser, "/resources/")
 
     assert len(set(counts.values())) == 1, counts
@@ -348,7 +351,7 @@ def add_files(tenant: Tenant, owner: User, upto: int) -> None:
             created_at=now,
             heartbeat_at=now,
         )
-        ReportFileTenant.objects.create(tenant=tenant, file=row)
+        set_tenants(row, [tenant.id])
 
 
 @pytest.mark.parametrize("path", ["/files/", "/api/v1/exports/"])
@@ -358,6 +361,18 @@ def test_a_list_of_files(contoso: Tenant, bob: User, path: str) -> None:
     for rows in (1, 5, 30):
         with entered(Scope.of(contoso.id)):
             add_files(contoso, bob, rows)
+        counts[rows] = queries(browser, path)
+
+    assert_constant(counts)
+
+
+@pytest.mark.parametrize("path", ["/tokens/", "/api/v1/tokens/"])
+def test_a_list_of_tokens(contoso: Tenant, alice: User, bob: User, path: str) -> None:
+    browser = signed_in(alice)
+    counts: dict[int, tuple[int, int]] = {}
+    for rows in (1, 5, 30):
+        for number in range(max(counts, default=0), rows):
+            token_for(bob, contoso, name=f"number {number}")
         counts[rows] = queries(browser, path)
 
     assert_constant(counts)

@@ -13,7 +13,7 @@ from governance.keys import made_at, new_id
 from governance.tenancy import Scope, entered
 from tenants.actions import HasRoleError, LastAdminError, add_person, change_role, remove_person
 from tenants.models import Membership, Tenant, User
-from tests.conftest import person
+from tests.conftest import everybody, person
 
 Verb = Callable[[Membership], None]
 
@@ -63,7 +63,7 @@ def test_an_address_without_an_account_is_answered_alike_and_changes_nothing(
     contoso: Tenant, in_contoso: object
 ) -> None:
     closed = person("closed@elsewhere.example")
-    User.objects.filter(id=closed.id).update(is_active=False)
+    everybody().filter(id=closed.id).update(is_active=False)
 
     for email in ("nobody@elsewhere.example", closed.email):
         assert add_person(contoso, email, Role.READER) is None
@@ -125,7 +125,7 @@ class TestTheLastAdmin:
     ) -> None:
         where = {"fabrikam": Role.ADMIN} if other == "elsewhere" else {"contoso": Role.ADMIN}
         second = person("second@contoso.example", platform_role="", **where)
-        User.objects.filter(id=second.id).update(
+        everybody().filter(id=second.id).update(
             is_active=other != "closed", platform_role="auditor" if other == "auditor" else ""
         )
 
