@@ -18,9 +18,10 @@ from audit.actions import ask_for_file, note_download, note_export
 from audit.files import wake
 from audit.models import ReportFile
 from governance import storage
-from governance.access import get_visible_or_404
+from governance.access import access_of, get_visible_or_404
 from governance.pages import page_number, signed_in
 from governance.portal import reports
+from governance.portal.audit_lists import AUDIT, may_read_any
 from governance.portal.exporting import STREAMED_ROWS, Question, RefusedError, question, write
 from governance.portal.file_lists import FileListFilter
 from governance.schedules import KEPT_DAYS
@@ -71,6 +72,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
     try:
         query, wanted = form.get("query", ""), form.get("format", "")
         asked = question(form.get("list", ""), query, format=wanted, selection=form.getlist("ids"))
+        refuse_unreadable(request, asked)
         expected = asked.rows.count()
         if expected <= STREAMED_ROWS:
             return _made_at_once(request, asked, query)
@@ -110,8 +112,15 @@ def files_of(request: HttpRequest) -> Any:
     return ReportFile.objects.visible_to(request.user.pk)
 
 
+def refuse_unreadable(request: HttpRequest, asked: Question) -> None:
+    """Raise RefusedError for a trail that this request may not read: a token may give less than its person."""
+    if asked.listing is AUDIT and not may_read_any(access_of(request)):
+        raise RefusedError({"list": ["The audit trail of a tenant is for its admins."]})
+
+
 def queue_export(request: HttpRequest, asked: Question, *, query: str, expected: int) -> ReportFile:
     """Write down that a worker shall make this export. Raises RefusedError when too many are waiting."""
+    refuse_unreadable(request, asked)
     return _queue(
         request,
         tenants=asked.tenants(),
