@@ -23,6 +23,8 @@ INSECURE_KEY = "insecure-development-key-never-used-in-production"
 SECRET_KEY: str = env.str("DJANGO_SECRET_KEY", INSECURE_KEY)
 ALLOWED_HOSTS: list[str] = env.list("DJANGO_ALLOWED_HOSTS", ["127.0.0.1", "localhost"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", [])
+# Proxies of ours before the platform: 0 = none, 1 = App Service, 2 = Front Door and App Service. See addresses.py.
+TRUSTED_PROXY_HOPS: int = env.int("TRUSTED_PROXY_HOPS", 0)
 
 ROOT_URLCONF = "governance.urls"
 WSGI_APPLICATION = "governance.wsgi.application"
