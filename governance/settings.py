@@ -8,7 +8,7 @@ from pathlib import Path
 
 from environs import FileAwareEnv
 
-from governance import schedules, storage, telemetry
+from governance import limits, schedules, storage, telemetry
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "tenants.middleware.ScopeMiddleware",
+    "governance.middleware.LimitMiddleware",  # the innermost: it counts a person and the tenants in scope
 ]
 
 TEMPLATES = [
@@ -120,8 +121,15 @@ CACHES = {
         "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 2, "SOCKET_TIMEOUT": 5},
     }
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # This process's own memory: limits are counted here while Redis does not answer.
+    "process": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "process",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
 }
+RATE_LIMITS = limits.from_environment(env.str)  # the table and its reasons: governance/limits.py
 # A cache that is down makes answers slower, not wrong: sessions are in the database too. /healthz says that it is down.
 DJANGO_REDIS_IGNORE_EXCEPTIONS = True
 DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
