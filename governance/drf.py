@@ -16,13 +16,13 @@ from django.http import Http404
 from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import exceptions, pagination, serializers, status
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.viewsets import GenericViewSet
 
-PROBLEM_JSON = "application/problem+json"
+from governance.problems import PROBLEM_JSON
+
 PAGE_ROWS = 100
 MAX_PAGE_ROWS = 1000
 MAX_CURSOR_LENGTH = 2000
@@ -197,17 +197,6 @@ class OwnRowsPagination(KeysetPagination):
         return {**described, "required": ["next", "results"]}
 
 
-class BoundedJSONParser(JSONParser):
-    """DRF's, but nesting without end is the sender's error (400), not ours (500)."""
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        """The body as data. Raises ParseError."""
-        try:
-            return super().parse(stream, media_type, dict(parser_context or {}))
-        except RecursionError as error:
-            raise exceptions.ParseError("The JSON is nested too deeply.") from error
-
-
 class TenantViewSet(GenericViewSet[Any]):
     """A view of tenants' rows: scoped by the managers, filtered strictly, paged by key.
 
@@ -217,7 +206,6 @@ class TenantViewSet(GenericViewSet[Any]):
     asked: Any  # the valid filterset of this request, set by the backend
     sorts: ClassVar[dict[str, str]] = {}
     default_sort: ClassVar[str] = ""
-    parser_classes = [BoundedJSONParser]
     filter_backends = [StrictFilterBackend]
     pagination_class = KeysetPagination
 

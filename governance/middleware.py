@@ -1,21 +1,19 @@
 """What every answer goes through: the limits, and the headers that no library here sets."""
 
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
 
 from governance import throttling
 from governance.access import access_of
-from governance.drf import PROBLEM_JSON
 from governance.limits import EXPORTS, NOT_LIMITED, SIGN_IN
+from governance.problems import is_for_programs, problem
 from governance.throttling import Budget, Standing, TooManyRequestsError, Wish
 
-API = "/api/"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
@@ -55,7 +53,7 @@ class LimitMiddleware:
                 response = self.get_response(request)
             except TooManyRequestsError as error:
                 response = refused(request, error.standing)
-        if request.path_info.startswith(API):
+        if is_for_programs(request):
             budget.write_headers(response)
         return response
 
@@ -68,8 +66,10 @@ def refused(request: HttpRequest, standing: Standing) -> HttpResponse:
     """429 as a problem for programs and as a page for people; both say when the next request is welcome."""
     limit, seconds = standing.limit, standing.reset_seconds
     structlog.contextvars.bind_contextvars(limit=limit.name)  # the event of this request, with its 429, says which
-    if request.path_info.startswith(API):
-        response: HttpResponse = JsonResponse(_problem(standing), status=429, content_type=PROBLEM_JSON)
+    if is_for_programs(request):
+        told = f"More than {limit.quota} requests in {limit.seconds} seconds; ask again in {seconds} seconds."
+        more = {"violated-policies": [limit.name]}
+        response = problem(429, "Too many requests", told, kind=QUOTA_EXCEEDED, **more)
     else:
         # No query for a page that is shown because there were too many: the switcher of tenants is left out.
         context = {"seconds": seconds, "is_read": request.method in SAFE, "switcher": None}
@@ -79,20 +79,6 @@ def refused(request: HttpRequest, standing: Standing) -> HttpResponse:
         response["HX-Reswap"], response["HX-Push-Url"] = "outerHTML", "false"
     response["Retry-After"] = str(seconds)
     return response
-
-
-def _problem(standing: Standing) -> dict[str, Any]:
-    limit = standing.limit
-    told = (
-        f"More than {limit.quota} requests in {limit.seconds} seconds; ask again in {standing.reset_seconds} seconds."
-    )
-    return {
-        "type": QUOTA_EXCEEDED,
-        "title": "Too many requests",
-        "status": 429,
-        "detail": told,
-        "violated-policies": [limit.name],
-    }
 
 
 def _wishes(request: HttpRequest, name: str) -> list[Wish]:

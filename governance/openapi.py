@@ -6,7 +6,8 @@ from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
-from governance.drf import PROBLEM_JSON, CoverageSerializer, ProblemSerializer
+from governance.drf import CoverageSerializer, ProblemSerializer
+from governance.problems import PROBLEM_JSON
 from governance.tenancy import Scope, entered
 
 
