@@ -10,6 +10,7 @@ from django.urls import Resolver404, resolve
 
 from governance import throttling
 from governance.access import access_of
+from governance.addresses import address_of
 from governance.limits import EXPORTS, NOT_LIMITED, SIGN_IN
 from governance.problems import is_for_programs, problem
 from governance.throttling import Budget, Standing, TooManyRequestsError, Wish
@@ -45,6 +46,7 @@ class LimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer the request, or refuse it."""
+        structlog.contextvars.bind_contextvars(ip=address_of(request))
         name = _name_of(request)
         with throttling.entered(Budget()) as budget:
             try:

@@ -285,4 +285,5 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 
 # --- Telemetry -----------------------------------------------------------------------------------------------------
 LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # its own reading of X-Forwarded-For believes the sender; see middleware.py
 LOGGING = telemetry.logging_config(level=LOG_LEVEL, as_json=PRODUCTION)

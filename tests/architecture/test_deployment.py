@@ -1,8 +1,14 @@
 """A production that shows too much does not start: `manage.py check --deploy` with the environment of a deployment."""
 
 import re
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from threading import Thread
 
 import pytest
+import trustme
 
 from tests.processes import start_python
 
@@ -88,3 +94,44 @@ def test_what_shows_too_much_is_refused(wrong: dict[str, tuple[str, str]]) -> No
     assert sorted(re.findall(r"\((governance\.\w+)\)", words)) == sorted(name for _, name in wrong.values() if name)
     assert words.count("HINT:") == words.count("(governance.")
     assert "secret@" not in words
+
+
+# What a worker does first, as Celery does it.
+WORKER = """
+import os
+os.environ["DJANGO_SETTINGS_MODULE"] = "governance.settings"
+from governance.celery import app
+try:
+    app.connection_for_write().ensure_connection(max_retries=1, timeout=10)
+except Exception as error:
+    print(repr(error), repr(error.__cause__))
+"""
+
+
+@pytest.fixture
+def impostor() -> Iterator[int]:
+    """Something that speaks TLS where Redis should be, with a certificate that nobody trusts."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+
+        def serve() -> None:
+            with suppress(OSError):  # the client hangs up, or the test is over
+                while True:
+                    connection, _ = server.accept()
+                    with suppress(OSError), context.wrap_socket(connection, server_side=True) as tls:
+                        tls.recv(1000)
+
+        thread = Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+
+
+def test_the_broker_proves_who_it_is(impostor: int) -> None:
+    """Celery's own default takes any certificate."""
+    process = start_python("-c", WORKER, REDIS_URL=f"rediss://127.0.0.1:{impostor}")
+
+    out, err = process.communicate(timeout=120)
+
+    assert "CERTIFICATE_VERIFY_FAILED" in out, out + err
