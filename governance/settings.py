@@ -193,6 +193,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["governance.rendering.OrjsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["governance.parsing.BoundedJSONParser"],
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS would tell the form of each write; the description does that
     "DEFAULT_SCHEMA_CLASS": "governance.openapi.ProblemAutoSchema",
     "EXCEPTION_HANDLER": "governance.drf.problem_response",
     "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.URLPathVersioning",

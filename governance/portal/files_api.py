@@ -19,7 +19,7 @@ from governance.access import get_visible_or_404
 from governance.drf import CoverageSerializer, KeysetPagination, TenantViewSet
 from governance.portal.exporting import FORMATS, MOST_CHOSEN, RefusedError, question
 from governance.portal.file_lists import FILE_SORTS, FileListFilter
-from governance.portal.files import NotThereError, content_of, files_of, queue_export, queue_report
+from governance.portal.files import CONTENT_TYPES, NotThereError, content_of, files_of, queue_export, queue_report
 from governance.portal.listings import LISTINGS
 from governance.portal.reports import INVENTORY
 
@@ -178,7 +178,10 @@ class ContentView(APIView):
 
     @extend_schema(
         responses={
-            200: OpenApiResponse(OpenApiTypes.BINARY, description="The file."),
+            **{
+                (200, content_type.partition(";")[0]): OpenApiResponse(OpenApiTypes.BINARY, description="The file.")
+                for content_type in CONTENT_TYPES.values()
+            },
             302: OpenApiResponse(description="Where Azure hands it out for some minutes, without our session."),
             409: OpenApiResponse(description="Not made yet."),
             410: OpenApiResponse(description="It failed, or its time was over."),
