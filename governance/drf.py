@@ -62,6 +62,26 @@ class CoverageSerializer(serializers.Serializer[Any]):
     more_gaps = serializers.IntegerField(help_text="Gaps beyond those listed.")
 
 
+class Text(serializers.CharField):
+    """A text that somebody sends: DRF's own field takes a number for one too."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text. Raises ValidationError for everything else."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class Flag(serializers.BooleanField):
+    """True or false that somebody sends: DRF's own field takes numbers and words for them too."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """The flag. Raises ValidationError for everything else."""
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 def problem_response(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """DRF's exception handler: every refusal as problem+json. Unknown exceptions stay Django's (500)."""
     if isinstance(error, Http404):

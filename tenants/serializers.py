@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from governance.drf import Text
 from tenants.models import Membership, PreflightResult, Subscription, Tenant, TenantGroup
 
 
@@ -115,7 +116,7 @@ class CredentialsSerializer(serializers.Serializer[Any]):
     """Which application reads a tenant, and where its secret is. Written, never read."""
 
     client_id = serializers.UUIDField(write_only=True)
-    secret_ref = serializers.CharField(
+    secret_ref = Text(
         write_only=True,
         max_length=512,
         help_text="env:NAME or federated:PATH. The secret itself never goes here.",
@@ -125,7 +126,7 @@ class CredentialsSerializer(serializers.Serializer[Any]):
 class TenantConnectSerializer(CredentialsSerializer):
     """A tenant to connect."""
 
-    name = serializers.CharField(max_length=63)
+    name = Text(max_length=63)
     azure_tenant_id = serializers.UUIDField()
 
 
@@ -194,4 +195,4 @@ class TenantGroupChangeSerializer(serializers.Serializer[Any]):
 class TenantGroupRequestSerializer(TenantGroupChangeSerializer):
     """A group to make."""
 
-    name = serializers.CharField(max_length=63)
+    name = Text(max_length=63)

@@ -204,7 +204,7 @@ def test_a_method_that_is_not_described_is_not_there(contosos: Side, people: dic
         for method in set(METHODS) - known:
             answer = browser.generic(method, address)
             assert problem(answer, 405)["title"]
-            assert set(answer["Allow"].split(", ")) - {"HEAD"} == known, address
+            assert set(answer["Allow"].split(", ")) - {"HEAD", "OPTIONS"} == known, address
             refused += 1
 
     assert refused > 100
@@ -217,9 +217,7 @@ def test_a_body_that_is_no_json_is_415(contoso: Tenant, alice: User, content_typ
     assert problem(answer, 415)
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"7", b"null", b'"text"', b"\xff\xfe", b"[" * 5000, b'{"a": 1e999}']
-)
+@pytest.mark.parametrize("body", [b"{", b"[]", b"7", b"null", b'"text"', b"\xff\xfe", b"[" * 5000, b'{"key": NaN}'])
 def test_a_body_that_is_no_object_is_400(contoso: Tenant, alice: User, contosos: Side, body: bytes) -> None:
     browser = signed_in(alice)
 
