@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "tenants.middleware.ScopeMiddleware",
+    "audit.middleware.ActorMiddleware",
     "governance.middleware.LimitMiddleware",  # the innermost: it counts a person and the tenants in scope
 ]
 
