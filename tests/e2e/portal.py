@@ -15,6 +15,7 @@ from typing import Any
 
 from redis import Redis
 
+from governance.limits import UNREACHED
 from governance.management.supervisor import ProgramEndedError, Supervisor
 from governance.valkey import answers, free_port, valkey_command
 
@@ -92,6 +93,7 @@ def _start(folder: Path, supervisor: Supervisor) -> Portal:
         "GOVERNANCE_ENVIRONMENT": "development",
         "LOG_LEVEL": "ERROR",
         "STORAGE_FOLDER": str(folder / "blobs"),
+        **UNREACHED,
     }
     estate = _make_estate(folder, supervisor, environment)
     portal = Portal(f"http://127.0.0.1:{port}", folder, environment | estate["environment"], supervisor, estate)

@@ -12,8 +12,8 @@ CONNECTED = "10.0.0.1"
 def asked(settings: LazySettings, hops: int, forwarded: str | None, connected: str = CONNECTED) -> str:
     """The address of a request with this header, behind so many proxies."""
     settings.TRUSTED_PROXY_HOPS = hops
-    headers = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
-    return address_of(RequestFactory().get("/", REMOTE_ADDR=connected, **headers))
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    return address_of(RequestFactory().get("/", headers=headers, REMOTE_ADDR=connected))
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_without_redis_each_process_counts_for_itself_and_lets_nobody_in_without
 def test_a_request_costs_one_round_trip(limits: SetLimits, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     limits(address=100, sign_in_address=100)
     sent: list[Any] = []
-    send = AbstractConnection.send_packed_command
+    send: Any = AbstractConnection.send_packed_command
 
     def spy(self: Any, command: Any, *args: Any, **kwargs: Any) -> None:
         sent.append(command)

@@ -69,6 +69,28 @@ def test_a_request_is_counted_once(limits: SetLimits, contoso: Tenant, bob: User
         assert left(browser.get(path)) == {"person": 100 - number, "tenant": 100 - number}
 
 
+class OneToken:
+    """As if each request came with the token that its header names."""
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: Any) -> Any:
+        """What reads tokens does this."""
+        request.limit_key = request.headers.get("X-Token", "")
+        return self.get_response(request)
+
+
+def test_a_token_counts_for_itself_and_for_its_person(limits: SetLimits, settings: LazySettings, bob: User) -> None:
+    settings.MIDDLEWARE = [f"{__name__}.OneToken", *settings.MIDDLEWARE]
+    limits(token=2, person=3)
+
+    one, other = ({"headers": {"X-Token": name}} for name in ("one", "other"))
+
+    assert statuses(signed_in(bob), ME, 3, **one) == [200, 200, 429]
+    assert statuses(signed_in(bob), ME, 1, **other) == [429], "the person has no more, whichever token"
+
+
 def test_addresses_that_do_not_exist_are_counted_too(limits: SetLimits, bob: User) -> None:
     limits(person=2)
 
@@ -286,7 +308,7 @@ def test_every_limit_has_a_reason_and_a_variable() -> None:
 def test_the_environment_says_other_numbers() -> None:
     said = {"RATE_LIMIT_PERSON": "7/3600", "RATE_LIMIT_SIGN_IN_ADDRESS": "off"}
 
-    found = from_environment(said.get)  # type: ignore[arg-type]
+    found = from_environment(said.get)
 
     assert (found["person"].quota, found["person"].seconds) == (7, 3600)
     assert "sign-in-address" not in found
@@ -298,4 +320,4 @@ def test_a_number_that_cannot_be_read_is_named(text: str) -> None:
     said = {"RATE_LIMIT_PERSON": text}
 
     with pytest.raises(ValueError, match="RATE_LIMIT_PERSON"):
-        from_environment(said.get)  # type: ignore[arg-type]
+        from_environment(said.get)
