@@ -38,9 +38,10 @@ class ProblemAutoSchema(AutoSchema):
         return responses
 
     def _error_codes(self) -> list[str]:
-        codes = ["401"]
+        codes = ["401", "429"]
         if self.method != "GET":
             codes += ["400", "403", "404", "503"]
+            codes += ["413", "415"] if self.method != "DELETE" else []
             codes += ["409"] if getattr(self.view, "conflicts", False) else []
         elif self._is_list_view():
             codes += ["400"]
