@@ -31,7 +31,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("token", 300, 60, "Five pages of 1,000 rows a second, for as long as a program likes."),
     Limit("tenant", 3000, 60, "Five people at their own limit; one tenant's programs do not slow down the others."),
     Limit("address", 300, 60, "Nobody is signed in: the sign-in page, the API's description, the state of the data."),
-    Limit("sign-in-address", 60, 300, "An office behind one address signs in at nine; a guesser gets 720 an hour."),
+    Limit("sign-in-address", 120, 300, "An office of a hundred behind one address signs in at nine."),
     Limit("sign-in-account", 10, 900, "One address tries one account: enough to remember which password it was."),
     Limit("sign-in-name", 200, 900, "All addresses together try one account: 19,200 guesses a day at most."),
     Limit("export", 30, 600, "Each reads a whole list or makes a report; people ask for a few a day."),
@@ -42,7 +42,7 @@ UNREACHED = {limit.variable: "100000000/60" for limit in LIMITS}
 
 NOT_LIMITED = frozenset({"healthz"})  # the platform's own probe, which asks from one address and for ever
 # What is counted more strictly, by the name of the address. Only what writes: showing the form costs nothing.
-SIGN_IN = frozenset({"sign-in"})
+SIGN_IN = re.compile(r"sign-in(-\w+)*")  # with a password, or the start of the way to an identity provider
 EXPORTS = frozenset({"portal:export", "portal:report", "export-list", "report-list"})
 
 

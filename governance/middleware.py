@@ -90,7 +90,7 @@ def _wishes(request: HttpRequest, name: str) -> list[Wish]:
         wishes += [("tenant", str(tenant_id)) for tenant_id in scope.tenants]
     if request.method in SAFE:
         return wishes
-    if name in SIGN_IN:
+    if SIGN_IN.fullmatch(name):
         wishes += throttling.tries_to_sign_in(request)
     if name in EXPORTS and request.user.is_authenticated:
         wishes += [("export", str(request.user.pk))]
