@@ -113,6 +113,21 @@ def _make_estate(folder: Path, supervisor: Supervisor, environment: dict[str, st
     return estate
 
 
+@contextmanager
+def started(
+    supervisor: Supervisor, name: str, command: list[str], environment: dict[str, str], port: int
+) -> Iterator[None]:
+    """One more web process, for as long as a test needs it."""
+    supervisor.start(name, command, environment)
+    try:
+        _until(lambda: _is_healthy(port), supervisor, name)
+        yield
+    finally:
+        process = supervisor.running.pop(name)
+        process.terminate()
+        process.wait(timeout=START_SECONDS)
+
+
 def _json_lines(log: Path) -> list[str]:
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
     return [line for line in lines if line.startswith("{") and line.endswith("\n")]
