@@ -7,6 +7,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 
 from governance.actors import Actor, acting_as
+from governance.addresses import address_of
 
 
 class ActorMiddleware:
@@ -32,11 +33,6 @@ def actor_of(request: HttpRequest) -> Actor:
     where = {"request_id": request_id(), "address": address_of(request)}
     user: Any = getattr(request, "user", None)
     return Actor.person(user, **where) if user is not None and user.is_authenticated else Actor.nobody(**where)
-
-
-def address_of(request: HttpRequest) -> str:
-    """Where the request comes from, as far as the connection tells."""
-    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def request_id() -> str:
