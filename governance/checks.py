@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core import checks
 from django.db import connection
 
-from governance import pdf
+from governance import deployment, pdf
 from governance.storage import insecure_endpoint
 
 MICROSOFT_HOSTS = (
@@ -29,7 +29,8 @@ ENDPOINTS = ("AZURE_AUTHORITY_HOST", "AZURE_ARM_ENDPOINT", "AZURE_GRAPH_ENDPOINT
 
 def register_all() -> None:
     """Make the checks part of `manage.py check` and of every start."""
-    for check in (environment, azure_endpoints, redis, database, containers, pdf_libraries, token_providers):
+    own = (environment, azure_endpoints, redis, database, containers, pdf_libraries, token_providers)
+    for check in (*own, *deployment.CHECKS):
         checks.register(check, checks.Tags.compatibility)
 
 

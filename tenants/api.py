@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from governance.access import Role, access_of, get_visible_or_404, require_platform_admin, require_role
-from governance.drf import BoundedJSONParser, CoverageSerializer, ServiceUnavailable, TenantViewSet
+from governance.drf import CoverageSerializer, ServiceUnavailable, TenantViewSet
 from tenants.actions import connect_tenant, pause_tenant, resume_tenant, set_credentials
 from tenants.dispatch import enqueue_preflight, last_preflight
 from tenants.freshness import coverage
@@ -90,8 +90,6 @@ class TenantView(CoveredViewSet):
 @extend_schema(parameters=[OpenApiParameter("tenant_id", OpenApiTypes.UUID, OpenApiParameter.PATH)])
 class PreflightView(APIView):
     """Can this tenant be read? Four checks, each with its remedy."""
-
-    parser_classes = [BoundedJSONParser]
 
     @extend_schema(responses=PreflightSerializer)
     def get(self, request: Request, tenant_id: str, **kwargs: Any) -> Response:

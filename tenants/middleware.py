@@ -8,9 +8,10 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from audit.middleware import address_of, request_id
+from audit.middleware import request_id
 from governance.access import NO_ACCESS, Access
 from governance.actors import Actor
+from governance.addresses import address_of
 from governance.tenancy import Scope, entered
 from tenants.authorization import access_for
 from tenants.bearer import Caller, Credential, credential_of
@@ -37,6 +38,7 @@ class BearerMiddleware:
         request.credential = credential  # type: ignore[attr-defined]
         if isinstance(credential, Caller):
             request.user, request.auth = credential.user, credential  # type: ignore[attr-defined]
+            request.limit_key = credential.limit_key  # type: ignore[attr-defined]
         elif credential is not None:
             request.user = AnonymousUser()
         return self.get_response(request)

@@ -79,6 +79,6 @@ def run_now(request: HttpRequest) -> HttpResponse:
         enqueue(kind, tenant.id, requested_by=user.pk)
         messages.success(request, f"The sync of {tenant.name} was handed to a worker. It shows here once it starts.")
     except OperationalError:
-        log.exception("sync_not_enqueued", tenant=tenant.name)
+        log.exception("sync_not_enqueued", tenant_id=str(tenant.id))
         messages.error(request, NO_WORKER)
     return HttpResponseRedirect(reverse("portal:syncs"), status=303)

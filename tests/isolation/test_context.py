@@ -18,7 +18,7 @@ from audit.models import Outcome, ReportFile
 from audit.runs import sync_run
 from governance import urls
 from governance.isolation import isolation
-from governance.tenancy import Scope, UnscopedError, entered
+from governance.tenancy import Scope, UnscopedError, current_scope, entered
 from tenants.models import Subscription, User
 from tests.conftest import everybody, person, signed_in
 from tests.isolation.conftest import World, side
@@ -255,6 +255,7 @@ def test_a_queryset_built_in_a_wider_scope_is_evaluated_in_the_narrower(world: W
 
 WIDE: dict[str, Callable[[Any], Any]] = {
     "iteration": lambda rows: len([row.name for row in rows]),
+    "iterator": lambda rows: len([row.name for row in rows.iterator(chunk_size=1)]),
     "length": len,
     "truth": lambda rows: 2 if rows.filter(name=FOREIGN) else 0,
     "count": lambda rows: rows.count(),
@@ -280,6 +281,14 @@ def test_a_queryset_across_tenants_reaches_all_of_them_wherever_it_is_evaluated(
 
     with entered(world.own.scope if scope == "own" else Scope.nothing()):
         assert ask(across) == (1 if ask is WIDE["aggregate"] else 2)
+
+
+def test_between_two_rows_of_every_tenant_the_scope_is_the_callers(world: World) -> None:
+    with entered(world.own.scope) as scope:
+        for _ in Subscription.objects.across_tenants(reason="A test.").iterator():
+            assert current_scope() == scope
+            if connection.vendor == "postgresql":
+                assert names() == [OWN]
 
 
 def test_a_queryset_across_tenants_gives_no_row_away(world: World) -> None:

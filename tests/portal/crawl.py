@@ -286,9 +286,10 @@ def leaks(response: Any, words: frozenset[str], *, asked: str = "") -> list[str]
 
 
 def comparable(response: Any, *own: str) -> tuple[int, dict[str, str], bytes]:
-    """An answer without what is particular to one request: the CSRF token, and the words of the question."""
+    """An answer without what is particular to one request: the CSRF token, the rest of limits, the question's words."""
     body = CSRF.sub(b"", body_of(response))
-    headers = {name: unquote_plus(str(value)) for name, value in response.items() if name != "Content-Length"}
+    kept = {name: value for name, value in response.items() if name not in {"Content-Length", "RateLimit"}}
+    headers = {name: unquote_plus(str(value)) for name, value in kept.items()}
     for word in own:
         body = body.replace(word.encode(), b"<asked>")
         headers = {name: value.replace(word, "<asked>") for name, value in headers.items()}
