@@ -184,18 +184,18 @@ def _made_at_once(request: HttpRequest, asked: Question, query: str) -> FileResp
     out = TemporaryFile(prefix="export-")  # noqa: SIM115 - the response closes it
     try:
         made = write(asked, out, for_whom=str(request.user))
+        note_export(
+            (tenant.id for tenant in asked.tenants()),
+            title=asked.listing.title,
+            subject=asked.listing.key,
+            query=query,
+            format=asked.format,
+            rows=made.written.rows,
+        )
     except BaseException:
         out.close()
         raise
     row.coverage = made.coverage
-    note_export(
-        (tenant.id for tenant in asked.tenants()),
-        title=asked.listing.title,
-        subject=asked.listing.key,
-        query=query,
-        format=asked.format,
-        rows=made.written.rows,
-    )
     out.seek(0)
     return FileResponse(out, as_attachment=True, filename=row.filename, content_type=CONTENT_TYPES[asked.format])
 
