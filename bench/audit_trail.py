@@ -19,7 +19,7 @@ def ratios(ground: Ground) -> list[Ratio]:
     with ground.empty_database() as database, TemporaryDirectory(prefix="governance-trail-") as folder:
         ground.measure("bench.one_trail:connect", database)
         few = _measured(ground, database, FEW, Path(folder))
-        many = _measured(ground, database, MANY, Path(folder), there=FEW + 2)
+        many = _measured(ground, database, MANY, Path(folder), there=few["written"])
     found = []
     for verifier, words in (("stored", "verify_audit"), ("exported", "stand-alone verifier")):
         old, new = few[verifier], many[verifier]
@@ -46,4 +46,4 @@ def _measured(ground: Ground, database: str, events: int, folder: Path, *, there
     exported = ground.measure("bench.one_trail:verify_exported", database, path=path)
     if stored["events"] != written or exported["events"] != written:
         raise RuntimeError("Not every event was proved.")
-    return {"stored": stored, "exported": exported, "statements": answer["statements"]}
+    return {"stored": stored, "exported": exported, "statements": answer["statements"], "written": written}
