@@ -466,8 +466,12 @@ def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], l
             "older_than": ["0"],
             "key": [f"tag-of-{one.tenant.name}"],
             "state": ["active", "revoked"],
-            "kind": ["resources", "deleted"],
-            "outcome": ["partial"],
+            "actor": [f"@{one.tenant.name}.example"],
+            "verb": ["tenant.connected", "run.finished"],
+            "target": [one.tenant.name, str(one.tenant.id)],
+            "chain": ["platform", "tenants"],
+            "kind": ["resources", "deleted", "process"],
+            "outcome": ["partial", "done"],
             "role": ["admin", "reader"],
             "sort": ["name", "-name"],
             "page": ["1", "2"],
@@ -526,6 +530,7 @@ def test_a_foreign_value_of_a_filter_answers_like_one_that_exists_nowhere(world:
         for address in addresses():
             if address.needs_key or address.view in PUBLIC:
                 continue
+            ask(client, "GET", address.path({}))  # that they look is written now, and shows in their own trail
             for theirs, nobodys in zip(foreign, nowhere, strict=True):
                 answers = [
                     comparable(ask(client, "GET", f"{address.path({})}?{urlencode({name: value})}"), value)
