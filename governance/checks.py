@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core import checks
 from django.db import connection
 
-from governance import pdf
+from governance import doors, pdf
 from governance.storage import insecure_endpoint
 
 MICROSOFT_HOSTS = (
@@ -28,8 +28,9 @@ ENDPOINTS = ("AZURE_AUTHORITY_HOST", "AZURE_ARM_ENDPOINT", "AZURE_GRAPH_ENDPOINT
 
 def register_all() -> None:
     """Make the checks part of `manage.py check` and of every start."""
-    for check in (environment, azure_endpoints, redis, database, containers, pdf_libraries):
+    for check in (environment, azure_endpoints, redis, database, containers, pdf_libraries, doors.gate_stands):
         checks.register(check, checks.Tags.compatibility)
+    checks.register(doors.every_door_names_its_permission, checks.Tags.urls)
 
 
 def environment(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:

@@ -5,6 +5,8 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
+from governance.access import Permission
+from governance.gate import requires
 from governance.portal import health
 from governance.portal.api import SyncView
 from governance.portal.files_api import ContentView, ExportView, ReportView
@@ -14,6 +16,7 @@ from tenants.api import MeView, PreflightView, SubscriptionView, TenantView
 from tenants.groups_api import TenantGroupView
 from tenants.people_api import MembershipView, UserView
 
+public = requires(Permission.PUBLIC)  # for the views that libraries bring
 api = SimpleRouter()
 api.register("tenants", TenantView, basename="tenant")
 api.register("tenant-groups", TenantGroupView, basename="tenant-group")
@@ -32,10 +35,10 @@ api.register("tag-violations", TagViolationView, basename="tag-violation")
 urlpatterns = [
     path(
         "sign-in/",
-        LoginView.as_view(template_name="tenants/sign_in.html", redirect_authenticated_user=True),
+        public(LoginView.as_view(template_name="tenants/sign_in.html", redirect_authenticated_user=True)),
         name="sign-in",
     ),
-    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("sign-out/", public(LogoutView.as_view()), name="sign-out"),
     path("", include("inventory.urls")),
     path("", include("tenants.urls")),
     path("", include("governance.portal.urls")),
@@ -48,10 +51,10 @@ urlpatterns = [
     path("api/<str:version>/tag-compliance/", TagComplianceView.as_view({"get": "list"}), name="tag-compliance"),
     path("api/<str:version>/tenants/<str:tenant_id>/preflight/", PreflightView.as_view(), name="tenant-preflight"),
     path("api/<str:version>/me/", MeView.as_view(), name="me"),
-    path("api/schema/", SpectacularAPIView.as_view(api_version="v1"), name="schema"),
+    path("api/schema/", public(SpectacularAPIView.as_view(api_version="v1")), name="schema"),
     path(
         "api/docs/",
-        SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="portal/api_docs.html"),
+        public(SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="portal/api_docs.html")),
         name="api-docs",
     ),
     path("healthz", health.alive, name="healthz"),

@@ -12,8 +12,9 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.access import Role, access_of, get_visible_or_404, require_role, require_sight_of_people
+from governance.access import Permission, Role, access_of, get_visible_or_404, require
 from governance.drf import Conflict, OwnRowsPagination, TenantViewSet
+from governance.gate import EVERY, Named, WhereHeld
 from tenants.actions import HasRoleError, LastAdminError, add_person, change_role, remove_person
 from tenants.models import Membership, Tenant, User
 from tenants.people import persons
@@ -39,7 +40,7 @@ class PeopleViewSet(TenantViewSet):
         """One page of the people of the tenants one administers."""
         rows = self.filter_queryset(self.get_queryset())
         if tenant := self.asked.form.cleaned_data.get("tenant"):
-            require_sight_of_people(request._request, tenant.id)
+            require(request._request, Permission.SEE_PEOPLE, tenant.id)
         return self.get_paginated_response(self.told(self.paginate_queryset(rows)))
 
     def told(self, rows: Any) -> Any:
@@ -50,6 +51,7 @@ class PeopleViewSet(TenantViewSet):
 class UserView(PeopleViewSet):
     """The people of the tenants you administer, each with the roles there. Platform people see everybody's."""
 
+    requires: ClassVar[Named] = {EVERY: WhereHeld(Permission.SEE_PEOPLE)}
     serializer_class = PersonSerializer
     filterset_class = UserListFilter
     sorts = USER_SORTS
@@ -74,6 +76,11 @@ class UserView(PeopleViewSet):
 class MembershipView(PeopleViewSet):
     """Who has which role in the tenants you administer."""
 
+    requires: ClassVar[Named] = {
+        "list": WhereHeld(Permission.SEE_PEOPLE),
+        "retrieve": Permission.SEE_PEOPLE,
+        EVERY: Permission.MANAGE_PEOPLE,
+    }
     serializer_class = MembershipSerializer
     filterset_class = MembershipListFilter
     sorts = MEMBERSHIP_SORTS
@@ -88,7 +95,7 @@ class MembershipView(PeopleViewSet):
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """One role; 403 in a tenant that you do not administer."""
         row = self._visible(kwargs["pk"])
-        require_sight_of_people(request._request, row.tenant_id)
+        require(request._request, Permission.SEE_PEOPLE, row.tenant_id)
         return Response(self.get_serializer(row).data)
 
     @extend_schema(request=MembershipRequestSerializer, responses={202: MembershipAskedSerializer})
@@ -98,7 +105,7 @@ class MembershipView(PeopleViewSet):
         wanted.is_valid(raise_exception=True)
         asked = wanted.validated_data
         tenant = get_visible_or_404(Tenant.objects.all(), asked["tenant"])
-        require_role(request._request, Role.ADMIN, tenant.id)
+        require(request._request, Permission.MANAGE_PEOPLE, tenant.id)
         with refusals_as_conflicts():
             add_person(tenant, asked["email"], Role.from_word(asked["role"]))
         answer = {"tenant": tenant.id, "email": asked["email"], "role": asked["role"], "detail": ADDED}
@@ -128,12 +135,12 @@ class MembershipView(PeopleViewSet):
 
     def _administered(self, request: Request, key: str) -> Membership:
         row = self._visible(key)
-        require_role(request._request, Role.ADMIN, row.tenant_id)
+        require(request._request, Permission.MANAGE_PEOPLE, row.tenant_id)
         return row
 
 
 def _is_platform(request: Request) -> bool:
-    return access_of(request._request).is_platform_admin
+    return access_of(request._request).may(Permission.LEAVE_WITHOUT_ADMIN)
 
 
 @contextmanager
