@@ -1,13 +1,23 @@
-"""What happened: each run of a sync, what it received and set aside; and the files that were made from the data."""
+"""What happened: the audit trail; each run of a sync, what it received and set aside; and the files that were made."""
 
+import json
+from datetime import UTC
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 
-from audit.querysets import ReceiptQuerySet, ReportFileManager, SyncRunQuerySet
+from audit.querysets import (
+    AppendOnlyError,
+    AppendOnlyQuerySet,
+    ChainQuerySet,
+    ReceiptQuerySet,
+    ReportFileManager,
+    SyncRunQuerySet,
+)
+from audit.standalone.verify_audit import Record, digest
 from governance.keys import new_id
-from governance.tenancy import TenantManager, TenantOwned
+from governance.tenancy import TenantManager, TenantOrPlatformOwned, TenantOwned
 
 
 class Outcome(models.TextChoices):
@@ -218,3 +228,152 @@ class ReportFileTenant(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.tenant_id} in {self.file_id}"
+
+
+class EventOutcome(models.TextChoices):
+    """How what somebody wanted to do ended."""
+
+    DONE = "done", "Done"
+    REFUSED = "refused", "Refused"
+    FAILED = "failed", "Failed"
+
+
+class AuditChain(TenantOrPlatformOwned):
+    """The head of one chain of events: a tenant's, or the platform's, whose id is a UUID of zeros.
+
+    `sequence` is the number of its last event and `hash` that event's; only `audit.trail` moves them. The rest says how
+    far the chain was anchored and verified. `fault` is what the last verification found broken, "" for nothing.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)  # the tenant's id
+    sequence = models.PositiveBigIntegerField()
+    hash = models.CharField(max_length=64)
+    moved_at = models.DateTimeField(null=True, blank=True)
+    anchored_sequence = models.PositiveBigIntegerField(default=0)
+    anchored_at = models.DateTimeField(null=True, blank=True)
+    verified_sequence = models.PositiveBigIntegerField(default=0)
+    verified_at = models.DateTimeField(null=True, blank=True)
+    fault = models.CharField(max_length=500, blank=True)
+
+    objects: ClassVar[Any] = TenantManager.from_queryset(ChainQuerySet)()
+
+    class Meta(TenantOrPlatformOwned.Meta):
+        db_table = "audit_chains"
+
+    def __str__(self) -> str:
+        return f"chain {self.id} at {self.sequence}"
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refused: without its head nobody could tell that the end of a chain is missing."""
+        raise AppendOnlyError("The head of a chain cannot be deleted.")
+
+
+class AuditEvent(TenantOrPlatformOwned):
+    """Something that was done, read or refused: who, what, when, from where. Written once, by `audit.trail`.
+
+    A row without a tenant belongs to the platform's chain and is visible only in a scope of every tenant. The labels of
+    actor and target are what they were called then. `before` and `after` hold canonical JSON ("" for none), opaque to
+    the database. `hash` is over every other field; `audit/standalone/verify_audit.py` says how.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    format = models.PositiveSmallIntegerField()
+    chain = models.UUIDField()
+    sequence = models.PositiveBigIntegerField()
+    at = models.DateTimeField()
+    verb = models.CharField(max_length=64)  # of audit.verbs.Verb
+    outcome = models.CharField(max_length=16)  # of EventOutcome
+    reason = models.CharField(max_length=1000, blank=True)
+    actor_kind = models.CharField(max_length=16)  # of governance.actors.ActorKind
+    actor_id = models.CharField(max_length=64, blank=True)
+    actor_label = models.CharField(max_length=254)
+    target_type = models.CharField(max_length=64, blank=True)
+    target_id = models.CharField(max_length=64, blank=True)
+    target_label = models.CharField(max_length=256, blank=True)
+    before = models.TextField(blank=True)
+    after = models.TextField(blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    previous = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    objects: ClassVar[Any] = TenantManager.from_queryset(AppendOnlyQuerySet)()
+
+    class Meta(TenantOrPlatformOwned.Meta):
+        db_table = "audit_logs"
+        constraints = [models.UniqueConstraint(fields=["chain", "sequence"], name="one_event_per_place_in_a_chain")]
+        indexes = [
+            models.Index(fields=["tenant", "at", "id"], name="audit_logs_of_tenant"),
+            models.Index(fields=["at", "id", "tenant"], name="audit_logs_in_order"),
+            models.Index(fields=["actor_id", "at"], name="audit_logs_by_actor"),
+            models.Index(fields=["target_id", "at"], name="audit_logs_of_target"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor_label}: {self.verb} {self.target_label}".rstrip()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """As Django's for a new event, in a scope that holds its tenant; refused for one that is written."""
+        if not self._state.adding:
+            raise AppendOnlyError("An audit event is written once and never changed.")
+        super().save(*args, **{**kwargs, "force_insert": True})
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refused."""
+        raise AppendOnlyError("An audit event is never deleted.")
+
+    def record(self) -> Record:
+        """The event as it is hashed and exported."""
+        return {
+            "format": self.format,
+            "chain": str(self.chain),
+            "sequence": self.sequence,
+            "id": str(self.id),
+            "tenant": None if self.tenant_id is None else str(self.tenant_id),
+            "at": self.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "verb": self.verb,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "actor": {"kind": self.actor_kind, "id": self.actor_id, "label": self.actor_label},
+            "target": {"type": self.target_type, "id": self.target_id, "label": self.target_label},
+            "before": json.loads(self.before) if self.before else None,
+            "after": json.loads(self.after) if self.after else None,
+            "request_id": self.request_id,
+            "address": self.address,
+            "previous": self.previous,
+            "hash": self.hash,
+        }
+
+    def digest(self) -> str:
+        """The hash this event must carry."""
+        return digest(self.record())
+
+
+class ConcernedTenant(TenantOwned):
+    """One of several tenants that an event of the platform's chain concerns: a look at a list of all of them, a file.
+
+    The event holds their number and a digest over their ids, so that these rows are proved with it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    event = models.ForeignKey(AuditEvent, models.PROTECT, related_name="+", db_index=False)
+
+    objects: ClassVar[Any] = TenantManager.from_queryset(AppendOnlyQuerySet)()
+
+    class Meta(TenantOwned.Meta):
+        db_table = "audit_log_tenants"
+        constraints = [models.UniqueConstraint(fields=["tenant", "event"], name="one_tenant_once_in_an_event")]
+        indexes = [models.Index(fields=["event"], name="audit_log_tenants_of_event")]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} concerns {self.tenant_id}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """As Django's for a new row; refused for one that is written."""
+        if not self._state.adding:
+            raise AppendOnlyError("What an event concerns is written once and never changed.")
+        super().save(*args, **{**kwargs, "force_insert": True})
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refused."""
+        raise AppendOnlyError("What an event concerns is never deleted.")

@@ -1,7 +1,8 @@
 """How runs, receipts and files are asked for."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 from uuid import UUID
 
 from django.apps import apps
@@ -88,3 +89,44 @@ class ReportFileManager(models.Manager.from_queryset(ReportFileQuerySet)):  # ty
         held = tenants.across_tenants(reason="What a file holds beyond the scope is the reason to hide it.")
         foreign = held.filter(file=models.OuterRef("pk")).exclude(scope.condition("tenant_id"))
         return rows.filter(~models.Exists(foreign))
+
+
+class AppendOnlyError(RuntimeError):
+    """Something written once was to be changed or deleted. A bug or an attack, never a user's error."""
+
+
+class AppendOnlyQuerySet(TenantQuerySet[Any]):
+    """Sentences about events: they are written and read, and that is all."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        """Refused."""
+        raise AppendOnlyError("Audit events are never changed.")
+
+    def delete(self) -> NoReturn:
+        """Refused."""
+        raise AppendOnlyError("Audit events are never deleted.")
+
+    def bulk_update(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> NoReturn:
+        """Refused."""
+        raise AppendOnlyError("Audit events are never changed.")
+
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        """As Django's, but what is there already stays as it is."""
+        if kwargs.get("update_conflicts"):
+            raise AppendOnlyError("Audit events are never changed.")
+        return super().bulk_create(objs, *args, **kwargs)
+
+    def _raw_delete(self, using: str | None) -> NoReturn:
+        raise AppendOnlyError("Audit events are never deleted.")
+
+    update.alters_data = delete.alters_data = bulk_update.alters_data = True  # type: ignore[attr-defined]
+
+
+class ChainQuerySet(TenantQuerySet[Any]):
+    """Sentences about the heads of chains: they move, and are never deleted."""
+
+    def delete(self) -> NoReturn:
+        """Refused."""
+        raise AppendOnlyError("The head of a chain is never deleted.")
+
+    delete.alters_data = True  # type: ignore[attr-defined]

@@ -143,8 +143,8 @@ class TenantManager(models.Manager[Row_co], Generic[Row_co]):
         return super().get_queryset().filter(scope.condition(self.tenant_column))
 
 
-def require_in_scope(tenant_ids: Iterable[UUID]) -> None:
-    """Raise UnscopedError unless every one of these tenants is in the current scope."""
+def require_in_scope(tenant_ids: Iterable[UUID | None]) -> None:
+    """Raise UnscopedError unless every one of these tenants is in the current scope; None only in that of every one."""
     scope = current_scope()
     if foreign := {tenant_id for tenant_id in tenant_ids if tenant_id not in scope}:
         raise UnscopedError(f"{len(foreign)} tenant(s) outside the current scope were to be written.")
@@ -173,6 +173,25 @@ class TenantOwned(models.Model):
         return super().delete(*args, **kwargs)
 
 
+class TenantOrPlatformOwned(models.Model):
+    """A row of one tenant, or of the platform itself: without a tenant it is in scope only where every tenant is."""
+
+    tenant = models.ForeignKey(
+        "tenants.Tenant", models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+
+    objects: ClassVar[Any] = TenantManager.from_queryset(TenantQuerySet)()
+
+    class Meta:
+        abstract = True
+        base_manager_name = "objects"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """As Django's, but only within a scope that holds the row's tenant."""
+        require_in_scope([self.tenant_id])
+        super().save(*args, **kwargs)
+
+
 def tenant_owned_models() -> Sequence[type[models.Model]]:
-    """Every concrete model whose rows belong to a tenant, for the tests and the policies."""
-    return [model for model in apps.get_models() if issubclass(model, TenantOwned)]
+    """Every concrete model whose rows belong to a tenant, or some of them, for the tests and the policies."""
+    return [model for model in apps.get_models() if issubclass(model, TenantOwned | TenantOrPlatformOwned)]

@@ -24,6 +24,7 @@ from governance.tenancy import Scope, entered
 from inventory.sync import sync_resources
 from tenants.actions import connect_tenant, grant_role
 from tenants.models import Tenant, User
+from tests.flush import empty_as_owner
 
 StartAzure = Callable[..., Simulator]
 
@@ -50,6 +51,12 @@ def azure_time(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Simul
     settings.AZURE_READ_TIMEOUT_SECONDS = 2.0
     monkeypatch.setattr(RequestsTransport, "sleep", lambda _, seconds: clock.sleep(seconds))
     return clock
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """The test's database; what empties it may empty the audit trail too."""
+    empty_as_owner()
 
 
 @pytest.fixture(autouse=True)

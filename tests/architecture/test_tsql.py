@@ -80,3 +80,19 @@ def test_the_document_is_read_with_the_types_of_the_columns() -> None:
     assert "[azure_id] nvarchar(2048) '$.c3'" in insert
     assert "[properties] nvarchar(max) '$.c15'" in insert
     assert "[first_seen_at] datetimeoffset '$.c18'" in insert
+
+
+def test_the_audit_trail_refuses_changes_and_deletions(compiled: str) -> None:
+    for table, events in (
+        ("audit_logs", "UPDATE, DELETE"),
+        ("audit_log_tenants", "UPDATE, DELETE"),
+        ("audit_chains", "DELETE"),
+    ):
+        assert (
+            f"CREATE TRIGGER [{table}_append_only] ON [{table}] AFTER {events} AS BEGIN SET NOCOUNT ON; THROW"
+            in compiled
+        )
+
+
+def test_a_place_in_a_chain_is_taken_once(compiled: str) -> None:
+    assert "[one_event_per_place_in_a_chain] UNIQUE ([chain], [sequence])" in compiled

@@ -17,7 +17,15 @@ from audit.runs import sync_run
 from governance import tenancy
 from governance.access import Role
 from governance.keys import new_id
-from governance.tenancy import Scope, TenantManager, TenantOwned, UnscopedError, current_scope, entered
+from governance.tenancy import (
+    Scope,
+    TenantManager,
+    TenantOrPlatformOwned,
+    TenantOwned,
+    UnscopedError,
+    current_scope,
+    entered,
+)
 from tenants.actions import connect_tenant, grant_role
 from tenants.authorization import access_for
 from tenants.models import Membership, Subscription, Tenant, User
@@ -302,7 +310,7 @@ def test_every_model_with_a_tenant_is_guarded() -> None:
 
     assert {Subscription, Membership, SyncRun, CoverageReceipt} <= set(with_tenant)
     for model in with_tenant:
-        assert issubclass(model, TenantOwned), model
+        assert issubclass(model, TenantOwned | TenantOrPlatformOwned), model
         assert model._meta.base_manager_name == "objects", model
         for manager in (model._base_manager, model._default_manager, *model._meta.managers):
             assert isinstance(manager, TenantManager), (model, manager)

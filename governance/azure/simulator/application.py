@@ -11,6 +11,7 @@ from typing import Any
 from governance.azure.simulator.access import Access
 from governance.azure.simulator.arm import Arm
 from governance.azure.simulator.control import PREFIX, Control
+from governance.azure.simulator.directory import Directory
 from governance.azure.simulator.entra import Entra
 from governance.azure.simulator.exchange import Refusal, Request, Response
 from governance.azure.simulator.faults import DAMAGED_ANSWER, INSTEAD_OF_ANSWER, SLOW, Faults
@@ -19,6 +20,7 @@ from governance.azure.simulator.pages import Pages
 from governance.azure.simulator.quota import Quota
 from governance.azure.simulator.request_log import RequestLog
 from governance.azure.simulator.resource_graph import ResourceGraph
+from governance.azure.simulator.sign_in import SignIn
 from governance.azure.simulator.tokens import Tokens
 from governance.azure.simulator.world import World
 
@@ -38,9 +40,14 @@ class Application:
         tokens = Tokens(world.seed, now)
         access = Access(world, tokens, self.faults)
         pages = Pages(tokens, self.faults)
-        self._control = Control(world, self.faults, self.quota, self.log)
+        self.directory = Directory(world, now)
+        self._control = Control(world, self.faults, self.quota, self.log, self.directory)
+        sign_in = SignIn(self.directory, now)
         self._routes = _routes(
-            Entra(world, tokens, now), Arm(world, access, pages), ResourceGraph(world, access, pages, self.quota)
+            Entra(world, tokens, sign_in, now),
+            Arm(world, access, pages),
+            ResourceGraph(world, access, pages, self.quota),
+            sign_in,
         )
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -87,7 +94,7 @@ class Application:
         raise Refusal(404, "NotFound", f"The simulator does not serve '{request.shown_path}'.")
 
 
-def _routes(entra: Entra, arm: Arm, graph: ResourceGraph) -> list[Route]:
+def _routes(entra: Entra, arm: Arm, graph: ResourceGraph, sign_in: SignIn) -> list[Route]:
     table: list[tuple[str, str, Callable[..., Response]]] = [
         ("POST", r"/providers/microsoft\.resourcegraph/resources", graph.answer),
         ("GET", r"/tenants", arm.tenants),
@@ -95,9 +102,17 @@ def _routes(entra: Entra, arm: Arm, graph: ResourceGraph) -> list[Route]:
         ("GET", r"/subscriptions/([^/]+)", arm.subscription),
         ("GET", r"/subscriptions/([^/]+)/resourcegroups", arm.resource_groups),
         ("GET", r"/subscriptions/([^/]+)/resources", arm.resources),
-        ("GET", r"/([^/]+)/v2\.0/\.well-known/openid-configuration", entra.discover),
         ("POST", r"/([^/]+)/oauth2/v2\.0/token", entra.grant),
+        ("POST", r"/([^/]+)/(b2c_[^/]+)/oauth2/v2\.0/token", sign_in.redeem),
     ]
+    for place in (r"/([^/]+)", r"/([^/]+)/(b2c_[^/]+)"):  # a tenant of Entra ID, a user flow of Azure AD B2C
+        table += [
+            ("GET", place + r"/v2\.0/\.well-known/openid-configuration", sign_in.discover),
+            ("GET", place + r"/discovery/v2\.0/keys", sign_in.key_set),
+            ("GET", place + r"/oauth2/v2\.0/authorize", sign_in.authorize),
+            ("POST", place + r"/oauth2/v2\.0/authorize", sign_in.choose),
+            ("GET", place + r"/oauth2/v2\.0/logout", sign_in.sign_out),
+        ]
     return [(method, re.compile(path), answer) for method, path, answer in table]
 
 

@@ -1,4 +1,4 @@
-"""The control surface under /_simulator/: the truth to compare with, faults, the day, the request log, the quota.
+"""The control surface under /_simulator/: truth to compare with, faults, day, request log, quota, sign-in.
 
 It asks for no token and is therefore served to loopback addresses only.
 """
@@ -6,6 +6,7 @@ It asks for no token and is therefore served to loopback addresses only.
 from collections import Counter
 from typing import Any
 
+from governance.azure.simulator.directory import Directory
 from governance.azure.simulator.exchange import Refusal, Request, Response, json_response
 from governance.azure.simulator.faults import Fault, Faults
 from governance.azure.simulator.quota import Quota
@@ -16,11 +17,12 @@ PREFIX = "/_simulator/"
 
 
 class Control:
-    def __init__(self, world: World, faults: Faults, quota: Quota, log: RequestLog) -> None:
+    def __init__(self, world: World, faults: Faults, quota: Quota, log: RequestLog, directory: Directory) -> None:
         self._world = world
         self._faults = faults
         self._quota = quota
         self._log = log
+        self._directory = directory
 
     def answer(self, request: Request) -> Response:
         topic, _, rest = request.path.removeprefix(PREFIX).partition("/")
@@ -33,6 +35,8 @@ class Control:
             ("GET", "requests"): self._requests,
             ("DELETE", "requests"): self._forget_requests,
             ("POST", "quota"): self._set_quota,
+            ("POST", "keys"): self._rotate_keys,
+            ("POST", "redirects"): self._register_redirects,
         }
         if (request.method, topic) == ("GET", "truth"):
             return json_response(self._truth(rest) if rest else self._tenants())
@@ -111,3 +115,17 @@ class Control:
     def _set_quota(self, request: Request) -> Any:
         self._quota.enforce(is_enforced=bool(request.json().get("enforce")))
         return {"enforce": self._quota.is_enforced}
+
+    def _rotate_keys(self, request: Request) -> Any:
+        """Sign tokens of people with a new key; ``{"keep_old": false}`` withdraws those published before."""
+        keys = self._directory.keys
+        current = keys.rotate(keep_old=bool(request.json().get("keep_old", True)))
+        return {"current": current, "published": [key["kid"] for key in keys.key_set()["keys"]]}
+
+    def _register_redirects(self, request: Request) -> Any:
+        """``{"uris": [...]}``: more addresses that sign-in and sign-out may redirect to."""
+        uris = request.json().get("uris")
+        if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
+            raise Refusal(400, "InvalidRedirects", "Say uris, a list of addresses.")
+        self._directory.register(*uris)
+        return {"uris": sorted(self._directory.redirect_uris)}

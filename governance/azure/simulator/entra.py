@@ -1,4 +1,4 @@
-"""Entra ID: discovery and the client-credentials grant, with a secret or with a federated assertion.
+"""Entra ID: the client-credentials grant, with a secret or with a federated assertion.
 
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 
@@ -11,11 +11,11 @@ import secrets
 import uuid
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl
 
 import jwt
 
 from governance.azure.simulator.exchange import Request, Response, json_response
+from governance.azure.simulator.sign_in import SignIn
 from governance.azure.simulator.tokens import (
     ACCESS_SECONDS,
     ARM_AUDIENCE,
@@ -60,33 +60,17 @@ class EntraError(Exception):
 
 
 class Entra:
-    def __init__(self, world: World, tokens: Tokens, now: Callable[[], float]) -> None:
+    def __init__(self, world: World, tokens: Tokens, sign_in: SignIn, now: Callable[[], float]) -> None:
         self._world = world
         self._tokens = tokens
+        self._sign_in = sign_in
         self._now = now
 
-    def discover(self, request: Request, tenant: str) -> Response:
-        try:
-            found = self._tenant(tenant)
-        except EntraError as error:
-            return error.response(self._now())
-        authority = f"{request.origin}/{found.tenant_id}"
-        return json_response(
-            {
-                "issuer": _issuer(request, found),
-                "authorization_endpoint": f"{authority}/oauth2/v2.0/authorize",
-                "token_endpoint": f"{authority}/oauth2/v2.0/token",
-                "jwks_uri": f"{authority}/discovery/v2.0/keys",
-                "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
-                "response_types_supported": ["code", "id_token"],
-                "tenant_region_scope": "EU",
-            }
-        )
-
     def grant(self, request: Request, tenant: str) -> Response:
-        form = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
+        if request.form.get("grant_type") == "authorization_code":
+            return self._sign_in.redeem(request, tenant)
         try:
-            return self._grant(request, self._tenant(tenant), form)
+            return self._grant(request, self._tenant(tenant), request.form)
         except EntraError as error:
             return error.response(self._now())
 

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -24,6 +25,7 @@ class Request:
     host: str
     authorization: str
     body: bytes
+    cookies: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def query(self) -> dict[str, str]:
@@ -37,6 +39,10 @@ class Request:
     def text(self) -> str:
         """What ``query_contains`` of a fault searches: the query string and the body."""
         return f"{self.raw_query}\n{self.body.decode('utf-8', 'replace')}"
+
+    @property
+    def form(self) -> dict[str, str]:
+        return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
     def json(self) -> dict[str, Any]:
         try:
@@ -59,6 +65,7 @@ class Request:
             host=environ.get("HTTP_HOST", "127.0.0.1"),
             authorization=environ.get("HTTP_AUTHORIZATION", ""),
             body=environ["wsgi.input"].read(length) if length else b"",
+            cookies={name: morsel.value for name, morsel in SimpleCookie(environ.get("HTTP_COOKIE", "")).items()},
         )
 
 

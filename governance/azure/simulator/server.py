@@ -14,6 +14,7 @@ from cheroot.wsgi import Server
 
 from governance.azure.simulator.application import Application
 from governance.azure.simulator.certificates import LocalAuthority
+from governance.azure.simulator.directory import Directory
 from governance.azure.simulator.faults import Faults
 from governance.azure.simulator.world import Tenant, Truth, World
 
@@ -136,6 +137,11 @@ class Simulator:
     @property
     def faults(self) -> Faults:
         return self.application.faults
+
+    @property
+    def directory(self) -> Directory:
+        """Of the identity provider: its people, the portal's registration, and tokens signed by its key."""
+        return self.application.directory
 
     @property
     def day(self) -> int:

@@ -1,0 +1,54 @@
+"""The verbs of the audit trail. What is written once keeps its word: append, and never rename or reuse one."""
+
+from django.db.models import TextChoices
+
+
+class Verb(TextChoices):
+    """What was done: the word as it is stored, and as people read it."""
+
+    # --- signing in ---
+    SIGNED_IN = "session.started", "Signed in"
+    SIGNED_OUT = "session.ended", "Signed out"
+    SIGN_IN_REFUSED = "session.refused", "Sign-in refused"
+
+    # --- refusals ---
+    ACCESS_REFUSED = "access.refused", "Refused"
+    ADDRESS_REFUSED = "address.refused", "Asked for what is not there for them"
+
+    # --- reading ---
+    TENANT_LOOKED_AT = "tenant.looked_at", "Looked at"
+    EXPORT_MADE = "export.made", "Exported"
+    FILE_ASKED_FOR = "file.asked_for", "Asked for a file"
+    FILE_MADE = "file.made", "Made a file"
+    FILE_DOWNLOADED = "file.downloaded", "Downloaded a file"
+    REPORT_VIEWED = "report.viewed", "Viewed a report"
+
+    # --- tenants ---
+    TENANT_CONNECTED = "tenant.connected", "Connected a tenant"
+    TENANT_CREDENTIALS_CHANGED = "tenant.credentials_changed", "Changed the credentials of a tenant"
+    TENANT_PAUSED = "tenant.paused", "Paused a tenant"
+    TENANT_RESUMED = "tenant.resumed", "Resumed a tenant"
+    PREFLIGHT_ASKED_FOR = "preflight.asked_for", "Asked for a preflight"
+    PREFLIGHT_DONE = "preflight.done", "Ran a preflight"
+    SUBSCRIPTION_OFF_BOARDED = "subscription.off_boarded", "Off-boarded a subscription"
+    GROUP_CHANGED = "group.changed", "Changed a group of tenants"
+    GROUP_DELETED = "group.deleted", "Deleted a group of tenants"
+
+    # --- people ---
+    PERSON_CREATED = "person.created", "Created a person"
+    PERSON_CHANGED = "person.changed", "Changed a person"
+    ROLE_GRANTED = "role.granted", "Gave a role"
+    ROLE_CHANGED = "role.changed", "Changed a role"
+    ROLE_REMOVED = "role.removed", "Took a role away"
+
+    # --- rules ---
+    TAG_RULE_ADDED = "tag_rule.added", "Added a tag rule"
+    TAG_RULE_CHANGED = "tag_rule.changed", "Changed a tag rule"
+    TAG_RULE_DELETED = "tag_rule.deleted", "Deleted a tag rule"
+
+    # --- runs ---
+    RUN_ASKED_FOR = "run.asked_for", "Asked for a run"
+    RUN_FINISHED = "run.finished", "Finished a run"
+
+    # --- the trail itself ---
+    TRAIL_EXPORTED = "trail.exported", "Exported the trail"
