@@ -58,6 +58,12 @@ JOBS: tuple[Job, ...] = (
         every_minutes=5,
         why="A file whose worker died, or that no worker was told of, is taken up again; an expired one is deleted.",
     ),
+    Job(
+        name="tend-letters",
+        task="tenants.tasks.tend_letters",
+        every_minutes=5,
+        why="An invitation that no worker was told of, or that the mail server did not take, is sent later.",
+    ),
 )
 KEPT_DAYS: dict[str, int] = {
     "export": 7,  # a copy of a list: ask again, and it is newer

@@ -14,6 +14,7 @@ from inventory.api import ChangeView, ResourceView
 from inventory.hygiene_api import FeedView, OrphanView, TagComplianceView, TagRuleView, TagViolationView
 from tenants.api import MeView, PreflightView, SubscriptionView, TenantView
 from tenants.groups_api import TenantGroupView
+from tenants.invitations_api import InvitationView
 from tenants.people_api import MembershipView, UserView
 
 public = requires(Permission.PUBLIC)  # for the views that libraries bring
@@ -22,6 +23,7 @@ api.register("tenants", TenantView, basename="tenant")
 api.register("tenant-groups", TenantGroupView, basename="tenant-group")
 api.register("users", UserView, basename="user")
 api.register("memberships", MembershipView, basename="membership")
+api.register("invitations", InvitationView, basename="invitation")
 api.register("subscriptions", SubscriptionView, basename="subscription")
 api.register("resources", ResourceView, basename="resource")
 api.register("syncs", SyncView, basename="sync")

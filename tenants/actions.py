@@ -17,6 +17,7 @@ from governance.azure.credentials import check_reference
 from governance.keys import new_id
 from governance.tenancy import Scope, entered
 from tenants.models import (
+    Invitation,
     Membership,
     PreflightResult,
     SavedView,
@@ -86,10 +87,6 @@ class LastAdminError(Exception):
     """What was asked for would leave a tenant without anybody who may administer it. Nothing was changed."""
 
 
-class HasRoleError(Exception):
-    """The person has a role in the tenant already. Nothing was changed."""
-
-
 def grant_role(user: User, tenant: Tenant, role: Role) -> None:
     """Give a person a role in a tenant, in place of the one they had. For the platform's own commands."""
     with entered(Scope.of(tenant.id)):
@@ -97,23 +94,8 @@ def grant_role(user: User, tenant: Tenant, role: Role) -> None:
 
 
 @transaction.atomic
-def add_person(tenant: Tenant, email: str, role: Role) -> None:
-    """Give the person with this e-mail address a role in a tenant where they have none, if they have an account.
-
-    The caller is not told whether they have one (docs/adr/0009). Raises HasRoleError for a person of the tenant.
-    """
-    _one_at_a_time(tenant.id)
-    user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
-    if user is None:
-        return
-    if Membership.objects.for_tenant(tenant.id).filter(user=user).exists():
-        raise HasRoleError(f"{user.email} has a role in {tenant.name} already; change it there.")
-    Membership.objects.create(tenant=tenant, user=user, role=role.word)
-
-
-@transaction.atomic
 def change_role(membership: Membership, role: Role, *, by_platform: bool) -> None:
-    """Give a person of a tenant another role there.
+    """Give a person of a tenant another role there. Whoever may not invite any more has not invited anybody.
 
     Raises LastAdminError when nobody could administer the tenant afterwards, unless the platform asks for it, and
     Membership.DoesNotExist when the person was removed meanwhile.
@@ -121,18 +103,21 @@ def change_role(membership: Membership, role: Role, *, by_platform: bool) -> Non
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
         current.role = role.word
         current.save()
+        if role < Role.ADMIN:
+            _withdraw_invitations(current)
 
 
 @transaction.atomic
 def remove_person(membership: Membership, *, by_platform: bool) -> None:
     """Take a person's role in a tenant away; their account stays. Raises as `change_role` does."""
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
+        _withdraw_invitations(current)
         current.delete()
 
 
 @contextmanager
 def _keeping_an_admin(membership: Membership, *, by_platform: bool) -> Iterator[Membership]:
-    _one_at_a_time(membership.tenant_id)
+    one_at_a_time(membership.tenant_id)
     current: Membership = Membership.objects.for_tenant(membership.tenant_id).get(id=membership.id)
     was_admin = current.role == Role.ADMIN.word
     yield current
@@ -140,7 +125,13 @@ def _keeping_an_admin(membership: Membership, *, by_platform: bool) -> Iterator[
         raise LastAdminError("The tenant would be left without an admin. Give somebody else the role of admin first.")
 
 
-def _one_at_a_time(tenant_id: UUID) -> None:
+def _withdraw_invitations(membership: Membership) -> None:
+    """Revoke what this person offered in the tenant: an admin who goes leaves no door open behind them."""
+    offered = Invitation.objects.for_tenant(membership.tenant_id).pending().filter(invited_by=membership.user_id)
+    offered.update(revoked_at=timezone.now(), mail_due_at=None)
+
+
+def one_at_a_time(tenant_id: UUID) -> None:
     """Hold the tenant's row until the transaction ends, so that two changes of its people follow one another.
 
     A write that changes nothing: SELECT FOR UPDATE would be no lock on SQLite.

@@ -49,7 +49,9 @@ def group(request: HttpRequest, group_id: str) -> HttpResponse:
         form = _members_form(request, row)
         if form.is_valid():
             return _grouped(request, row.name, form)
-    context = {"group": row, "form": form}
+    may = access_of(request).may
+    may_invite = all(may(Permission.MANAGE_PEOPLE, member.tenant_id) for member in row.members.all())
+    context = {"group": row, "form": form, "may_invite": may_invite and row.members.all()}
     return render(request, "tenants/group.html", context, status=400 if form is not None and form.errors else 200)
 
 

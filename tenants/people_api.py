@@ -8,14 +8,15 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
+from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.access import Permission, Role, access_of, get_visible_or_404, require
 from governance.drf import Conflict, OwnRowsPagination, TenantViewSet
 from governance.gate import EVERY, Named, WhereHeld
-from tenants.actions import HasRoleError, LastAdminError, add_person, change_role, remove_person
+from tenants.actions import LastAdminError, change_role, remove_person
+from tenants.invitations import InvitationGoneError, NotInvitedError, invite
 from tenants.models import Membership, Tenant, User
 from tenants.people import persons
 from tenants.people_lists import MEMBERSHIP_SORTS, USER_SORTS, MembershipListFilter, UserListFilter
@@ -27,7 +28,7 @@ from tenants.serializers import (
     PersonSerializer,
 )
 
-ADDED = "If that person has an account, they now have the role: the list of roles tells who has one."
+INVITED = "A mail goes to the address; whoever it belongs to has the role once they accept."
 
 
 class PeopleViewSet(TenantViewSet):
@@ -100,15 +101,24 @@ class MembershipView(PeopleViewSet):
 
     @extend_schema(request=MembershipRequestSerializer, responses={202: MembershipAskedSerializer})
     def create(self, request: Request, **kwargs: Any) -> Response:
-        """Give a person a role; needs the role admin there. The answer is the same whether the account exists."""
+        """Invite an address to a role; needs the role admin there. Whether it has an account makes no difference.
+
+        409 when the address has a role there or is invited already, or when too many are invited.
+        """
         wanted = MembershipRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         asked = wanted.validated_data
         tenant = get_visible_or_404(Tenant.objects.all(), asked["tenant"])
         require(request._request, Permission.MANAGE_PEOPLE, tenant.id)
         with refusals_as_conflicts():
-            add_person(tenant, asked["email"], Role.from_word(asked["role"]))
-        answer = {"tenant": tenant.id, "email": asked["email"], "role": asked["role"], "detail": ADDED}
+            done = invite([tenant], asked["email"], Role.from_word(asked["role"]), by=_person(request))
+        answer = {
+            "tenant": tenant.id,
+            "email": asked["email"],
+            "role": asked["role"],
+            "invitation": done.rows[0].id,
+            "detail": INVITED,
+        }
         return Response(MembershipAskedSerializer(answer).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=MembershipChangeSerializer, responses=MembershipSerializer)
@@ -139,16 +149,22 @@ class MembershipView(PeopleViewSet):
         return row
 
 
+def _person(request: Request) -> User:
+    if not isinstance(request.user, User):
+        raise exceptions.NotAuthenticated
+    return request.user
+
+
 def _is_platform(request: Request) -> bool:
     return access_of(request._request).may(Permission.LEAVE_WITHOUT_ADMIN)
 
 
 @contextmanager
 def refusals_as_conflicts() -> Iterator[None]:
-    """What a verb refuses becomes a 409, and a person who was removed meanwhile a 404."""
+    """What a verb refuses becomes a 409, and what was there a moment ago and is gone a 404."""
     try:
         yield
-    except (LastAdminError, HasRoleError) as error:
+    except (LastAdminError, NotInvitedError) as error:
         raise Conflict(str(error)) from error
-    except ObjectDoesNotExist as error:
+    except (ObjectDoesNotExist, InvitationGoneError) as error:
         raise Http404 from error

@@ -1,6 +1,7 @@
 """How tenants, subscriptions and memberships are asked for."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
@@ -8,8 +9,8 @@ from django.apps import apps
 from django.contrib.auth.models import BaseUserManager
 from django.db import models
 
-from governance.access import Access
-from governance.tenancy import TenantManager, TenantQuerySet, current_scope
+from governance.access import Access, Permission
+from governance.tenancy import MAX_TENANTS_IN_LIST, TenantManager, TenantQuerySet, current_scope
 
 
 class TenantRows(models.QuerySet[Any]):
@@ -84,6 +85,28 @@ class MembershipManager(TenantManager.from_queryset(MembershipQuerySet)):  # typ
         """All memberships of one person: what their scope is made from."""
         rows: MembershipQuerySet = self.across_tenants(reason="A person's own memberships make their scope.")
         return rows.filter(user_id=user_id)
+
+
+class InvitationQuerySet(TenantQuerySet[Any]):
+    """Sentences about invitations."""
+
+    def pending(self) -> Self:
+        """Those that nobody accepted and nobody revoked; expired ones too."""
+        return self.filter(accepted_at=None, revoked_at=None)
+
+    def open(self, now: datetime) -> Self:
+        """Those that can be accepted now."""
+        return self.pending().filter(expires_at__gt=now)
+
+    def seen_by(self, access: Access) -> Self:
+        """The invitations this person may see: of the tenants whose people they may see."""
+        if access.may(Permission.SEE_PEOPLE):
+            return self.all()
+        administered = [key for key in access.roles if access.may(Permission.SEE_PEOPLE, key)]
+        if len(administered) <= MAX_TENANTS_IN_LIST:
+            return self.filter(tenant_id__in=administered)
+        memberships = apps.get_model("tenants", "Membership")._default_manager
+        return self.filter(tenant_id__in=memberships.all().seen_by(access).values("tenant_id"))
 
 
 class SavedViewQuerySet(models.QuerySet[Any]):

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from django.utils import timezone
 from rest_framework import serializers
 
-from tenants.models import Membership, PreflightResult, Subscription, Tenant, TenantGroup
+from tenants.models import Invitation, Membership, PreflightResult, Subscription, Tenant, TenantGroup
 
 
 class TenantSerializer(serializers.ModelSerializer[Tenant]):
@@ -108,7 +109,38 @@ class MembershipRequestSerializer(MembershipChangeSerializer):
 class MembershipAskedSerializer(MembershipRequestSerializer):
     """What was asked for. It does not tell whether the person has an account."""
 
+    invitation = serializers.UUIDField()
     detail = serializers.CharField()
+
+
+class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+    """A role that is offered to an address and not accepted yet. The link is told to nobody but that address."""
+
+    tenant_name = serializers.CharField(source="tenant.name")
+    since = serializers.DateTimeField()
+    expired = serializers.SerializerMethodField(help_text="Whether its time is over; sending it again opens it anew.")
+    invited_by = serializers.EmailField(source="invited_by.email", allow_null=True, default=None)
+    mail_problem = serializers.CharField(help_text="Why the mail could not be sent; empty when nothing is wrong.")
+
+    class Meta:
+        model = Invitation
+        fields = [
+            "id",
+            "tenant",
+            "tenant_name",
+            "email",
+            "role",
+            "invited_by",
+            "since",
+            "expires_at",
+            "expired",
+            "mailed_at",
+            "mail_problem",
+        ]
+
+    def get_expired(self, row: Invitation) -> bool:
+        """True when it cannot be accepted any more."""
+        return not row.is_open(timezone.now())
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):

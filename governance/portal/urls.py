@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from governance.portal import files, off_boarding, overview, resources, saved_views, syncs
+from governance.portal import files, off_boarding, overview, resources, roles, saved_views, syncs
 
 app_name = "portal"
 urlpatterns = [
@@ -20,6 +20,7 @@ urlpatterns = [
     ),
     path("exports/", files.export, name="export"),
     path("reports/", files.report, name="report"),
+    path("roles/", roles.roles, name="roles"),
     path("files/", files.files, name="files"),
     path("files/<str:file_id>/", files.download, name="file"),
 ]

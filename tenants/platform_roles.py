@@ -1,0 +1,43 @@
+"""The roles over the whole platform: giving and taking them. The last admin of the platform stays."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from audit.trail import record
+from audit.verbs import Verb
+from governance.tenancy import Scope, entered
+from tenants.models import Invitation, Membership, User
+
+
+class LastPlatformAdminError(Exception):
+    """What was asked for would leave the platform without anybody who may administer it. Nothing was changed."""
+
+
+@transaction.atomic
+def set_platform_role(user: User, role: User.PlatformRole) -> bool:
+    """Make a person auditor or admin of the platform, or neither. Whether anything changed.
+
+    Raises LastPlatformAdminError when no admin of the platform with an open account would be left.
+    """
+    admins = User.objects.filter(platform_role=User.PlatformRole.ADMIN)
+    admins.update(platform_role=User.PlatformRole.ADMIN)  # holds their rows until the end: one change at a time
+    before = User.objects.values_list("platform_role", flat=True).get(id=user.id)
+    if before == role:
+        return False
+    User.objects.filter(id=user.id).update(platform_role=role)
+    if before == User.PlatformRole.ADMIN:
+        if not admins.filter(is_active=True).exists():
+            raise LastPlatformAdminError("The platform would be left without an admin. Make somebody else admin first.")
+        _withdraw_invitations(user)
+    user.platform_role = role
+    was, now = {"platform_role": before}, {"platform_role": role.value}
+    record(Verb.PLATFORM_ROLE_CHANGED, tenant_id=None, target=user, before=was, after=now)
+    return True
+
+
+def _withdraw_invitations(user: User) -> None:
+    """Revoke what they offered in tenants that they do not administer by themselves."""
+    with entered(Scope.every_tenant(reason="A platform admin may have invited people into any tenant.")):
+        own = Membership.objects.filter(user=user, role=Membership.RoleWord.ADMIN).values("tenant_id")
+        offered = Invitation.objects.pending().filter(invited_by=user).exclude(tenant_id__in=own)
+        offered.update(revoked_at=timezone.now(), mail_due_at=None)
