@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from governance.access import Permission, Role, access_of, get_visible_or_404, require
@@ -103,7 +102,6 @@ def _names(done: Invited) -> str:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.PUBLIC)
-@never_cache
 def invitation(request: HttpRequest) -> HttpResponse:
     """What a link offers, for whoever holds it; accepting it. The link is not shown in an address for longer than once.
 

@@ -145,7 +145,8 @@ def test_used_revoked_expired_and_garbage_are_one_page(contoso: Tenant, alice: U
         answers += [comparable(signed_in(user).get("/invitation/", {"token": token})) for token in garbage]
         answers.append(gone(open_one[:-1], user))
         answers.append(comparable(signed_in(user).get("/invitation/")))
-        assert all(answer == answers[0] for answer in answers)
+        for number, answer in enumerate(answers):
+            assert answer == answers[0], number
         assert answers[0][0] == 404
     assert signed_in(erin).post("/invitation/").status_code == 404
 
