@@ -10,6 +10,9 @@ class Verb(TextChoices):
     SIGNED_IN = "session.started", "Signed in"
     SIGNED_OUT = "session.ended", "Signed out"
     SIGN_IN_REFUSED = "session.refused", "Sign-in refused"
+    IDENTITY_BOUND = "identity.bound", "Bound an account of an identity provider"
+    BREAK_GLASS_OPENED = "break_glass.opened", "Gave a password for an emergency"
+    BREAK_GLASS_CLOSED = "break_glass.closed", "Took the password for an emergency back"
 
     # --- refusals ---
     ACCESS_REFUSED = "access.refused", "Refused"

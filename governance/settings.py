@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "django_structlog",
     "django_htmx",
+    "social_django",
     "governance",
     "audit",
     "tenants",
@@ -148,6 +149,11 @@ AUTH_USER_MODEL = "tenants.User"
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "portal:overview"
 LOGOUT_REDIRECT_URL = "sign-in"
+AUTHENTICATION_BACKENDS = [
+    "tenants.passwords.PersonBackend",  # the first: it reads the person of every session
+    "tenants.providers.B2CProvider",
+    "tenants.providers.OIDCProvider",
+]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -167,11 +173,31 @@ EMAIL_TIMEOUT: int = _mail["EMAIL_TIMEOUT"] or 20  # seconds
 DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", "governance@localhost")
 PORTAL_URL: str = env.str("PORTAL_URL", "http://127.0.0.1:8000").rstrip("/")  # where the links in mails lead
 
+# --- Signing in: Azure AD B2C, any OpenID Connect provider such as Entra ID, local accounts -------------------------
+SIGN_IN_B2C_HOST: str = env.str("SIGN_IN_B2C_HOST", "")  # contoso.b2clogin.com, or the custom domain; empty: no B2C
+SIGN_IN_B2C_TENANT: str = env.str("SIGN_IN_B2C_TENANT", "")  # contoso.onmicrosoft.com
+SIGN_IN_B2C_POLICY: str = env.str("SIGN_IN_B2C_POLICY", "")  # the user flow, e.g. b2c_1_signupsignin1
+SIGN_IN_B2C_CLIENT_ID: str = env.str("SIGN_IN_B2C_CLIENT_ID", "")
+SIGN_IN_B2C_CLIENT_SECRET: str = env.str("SIGN_IN_B2C_CLIENT_SECRET", "")
+SIGN_IN_B2C_SUBJECT_CLAIM: str = env.str("SIGN_IN_B2C_SUBJECT_CLAIM", "sub")
+SIGN_IN_B2C_TITLE: str = env.str("SIGN_IN_B2C_TITLE", "your account")  # the button: "Sign in with …"
+# https://login.microsoftonline.com/<tenant ID, or organizations>/v2.0, or another issuer's address; empty: none
+SIGN_IN_OIDC_AUTHORITY: str = env.str("SIGN_IN_OIDC_AUTHORITY", "").rstrip("/")
+SIGN_IN_OIDC_CLIENT_ID: str = env.str("SIGN_IN_OIDC_CLIENT_ID", "")
+SIGN_IN_OIDC_CLIENT_SECRET: str = env.str("SIGN_IN_OIDC_CLIENT_SECRET", "")
+SIGN_IN_OIDC_TENANTS: list[str] = env.list("SIGN_IN_OIDC_TENANTS", [])  # IDs of those that may sign in, of several
+SIGN_IN_OIDC_SUBJECT_CLAIM: str = env.str("SIGN_IN_OIDC_SUBJECT_CLAIM", "oid")  # sub for other providers than Entra ID
+SIGN_IN_OIDC_TITLE: str = env.str("SIGN_IN_OIDC_TITLE", "Microsoft")
+SIGN_IN_LOCAL: bool = env.bool("SIGN_IN_LOCAL", not PRODUCTION)  # passwords kept here; break_glass works without it
+SOCIAL_AUTH_PIPELINE = ["tenants.providers.known_person"]  # nothing of social-auth's own: it would create accounts
+SOCIAL_AUTH_REDIRECT_IS_HTTPS = PRODUCTION
+
 # --- Azure ---------------------------------------------------------------------------------------------------------
 AZURE_AUTHORITY_HOST: str = env.str("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com").rstrip("/")
 AZURE_ARM_ENDPOINT: str = env.str("AZURE_ARM_ENDPOINT", "https://management.azure.com").rstrip("/")
 AZURE_GRAPH_ENDPOINT: str = env.str("AZURE_GRAPH_ENDPOINT", "https://graph.microsoft.com").rstrip("/")
 AZURE_CA_FILE: str = env.str("AZURE_CA_FILE", "")  # a CA bundle of your own, e.g. the simulator's; empty: the system's
+SOCIAL_AUTH_VERIFY_SSL: str | bool = AZURE_CA_FILE or True  # identity providers are trusted by the same CA
 AZURE_READ_TIMEOUT_SECONDS: float = env.float("AZURE_READ_TIMEOUT_SECONDS", 60.0)
 AZURE_LONGEST_WAIT_SECONDS: float = env.float("AZURE_LONGEST_WAIT_SECONDS", 30.0)  # a longer Retry-After ends the run
 

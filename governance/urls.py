@@ -1,6 +1,5 @@
 """Every address of the platform."""
 
-from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
@@ -12,10 +11,12 @@ from governance.portal.api import SyncView
 from governance.portal.files_api import ContentView, ExportView, ReportView
 from inventory.api import ChangeView, ResourceView
 from inventory.hygiene_api import FeedView, OrphanView, TagComplianceView, TagRuleView, TagViolationView
+from tenants import sign_in_views
 from tenants.api import MeView, PreflightView, SubscriptionView, TenantView
 from tenants.groups_api import TenantGroupView
 from tenants.invitations_api import InvitationView
 from tenants.people_api import MembershipView, UserView
+from tenants.sign_in_views import SignInView
 
 public = requires(Permission.PUBLIC)  # for the views that libraries bring
 api = SimpleRouter()
@@ -35,12 +36,14 @@ api.register("tag-rules", TagRuleView, basename="tag-rule")
 api.register("tag-violations", TagViolationView, basename="tag-violation")
 
 urlpatterns = [
-    path(
-        "sign-in/",
-        public(LoginView.as_view(template_name="tenants/sign_in.html", redirect_authenticated_user=True)),
-        name="sign-in",
-    ),
-    path("sign-out/", public(LogoutView.as_view()), name="sign-out"),
+    path("sign-in/", public(SignInView.as_view()), name="sign-in"),
+    path("sign-in/password/", public(SignInView.as_view(always_asks_password=True)), name="sign-in-password"),
+    path("sign-in/not-invited/", sign_in_views.not_invited, name="not-invited"),
+    path("sign-in/b2c/", sign_in_views.start, {"name": "b2c"}, name="sign-in-b2c"),
+    path("sign-in/b2c/done/", sign_in_views.done, {"name": "b2c"}, name="sign-in-b2c-done"),
+    path("sign-in/oidc/", sign_in_views.start, {"name": "oidc"}, name="sign-in-oidc"),
+    path("sign-in/oidc/done/", sign_in_views.done, {"name": "oidc"}, name="sign-in-oidc-done"),
+    path("sign-out/", sign_in_views.sign_out, name="sign-out"),
     path("", include("inventory.urls")),
     path("", include("tenants.urls")),
     path("", include("governance.portal.urls")),

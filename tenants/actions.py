@@ -27,6 +27,7 @@ from tenants.models import (
     TenantGroupMember,
     User,
 )
+from tenants.sessions import end_sessions_of_stranger
 
 MOST_VIEWS = 200  # saved by one person
 LONGEST_VIEW_NAME = 80
@@ -113,6 +114,7 @@ def remove_person(membership: Membership, *, by_platform: bool) -> None:
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
         _withdraw_invitations(current)
         current.delete()
+    end_sessions_of_stranger(current.user)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The pages of invitations: one that waits, for the admins of its tenant; one into a group; and the one to accept."""
+"""The pages of those who invite: one invitation that waits, and inviting into every tenant of a group."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,24 +13,11 @@ from django.views.decorators.http import require_http_methods
 from governance.access import Permission, Role, access_of, get_visible_or_404, require
 from governance.gate import requires
 from tenants.forms import InviteForm
-from tenants.invitations import (
-    InvitationGoneError,
-    Invited,
-    NotInvitedError,
-    Offer,
-    WrongPersonError,
-    accept,
-    invite,
-    open_offer,
-    proof_in,
-    resend,
-    revoke,
-)
+from tenants.invitations import InvitationGoneError, Invited, NotInvitedError, invite, resend, revoke
 from tenants.lists import tenants_of_group
-from tenants.models import Invitation, Membership, Tenant
+from tenants.models import Invitation, Tenant
 from tenants.people_lists import groups_with_members
 
-PROOF = "invitation"  # in the session: what the link proved
 SENT_AGAIN = "The invitation is sent again; the link of the mail before opens nothing any more."
 
 
@@ -98,66 +85,3 @@ def _invited(request: HttpRequest, tenants: Sequence[Tenant], form: InviteForm) 
 
 def _names(done: Invited) -> str:
     return ", ".join(sorted(row.tenant.name for row in done.rows))
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@requires(Permission.PUBLIC)
-def invitation(request: HttpRequest) -> HttpResponse:
-    """What a link offers, for whoever holds it; accepting it. The link is not shown in an address for longer than once.
-
-    A link that was used, revoked, that expired or never was one: the same page.
-    """
-    if request.method != "POST" and "token" in request.GET:
-        return _opened(request, proof_in(request.GET["token"]))
-    offer = offer_of(request)
-    if offer is None:
-        return _gone(request)
-    if request.method != "POST":
-        return _offer_page(request, offer)
-    if not request.user.is_authenticated:
-        return HttpResponseRedirect(f"{reverse('sign-in')}?next={reverse('tenants:invitation')}", status=303)
-    return _accepted(request, offer)
-
-
-def offer_of(request: HttpRequest) -> Offer | None:
-    """What the link offers that this session opened, if it still does."""
-    proof = request.session.get(PROOF)
-    return open_offer(proof, now=timezone.now()) if proof else None
-
-
-def _opened(request: HttpRequest, proof: str) -> HttpResponse:
-    if open_offer(proof, now=timezone.now()) is None:
-        return _gone(request)
-    request.session[PROOF] = proof
-    return HttpResponseRedirect(reverse("tenants:invitation"), status=303)
-
-
-def _accepted(request: HttpRequest, offer: Offer) -> HttpResponse:
-    user: Any = request.user
-    try:
-        held = accept(offer, user, now=timezone.now())
-    except WrongPersonError:
-        return _offer_page(request, offer, status=403)
-    except InvitationGoneError:
-        return _gone(request)
-    return welcomed(request, held)
-
-
-def welcomed(request: HttpRequest, held: Sequence[Membership]) -> HttpResponse:
-    """To the first of the tenants, with words on what the person is now."""
-    request.session.pop(PROOF, None)
-    where = "the tenant" if len(held) == 1 else f"{len(held)} tenants"
-    messages.success(request, f"Welcome. You have a role in {where} now.")
-    address = reverse("tenants:tenant", args=[held[0].tenant_id]) if len(held) == 1 else reverse("tenants:tenants")
-    return HttpResponseRedirect(address, status=303)
-
-
-def _offer_page(request: HttpRequest, offer: Offer, *, status: int = 200) -> HttpResponse:
-    user: Any = request.user
-    is_other = user.is_authenticated and user.email.lower() != offer.email
-    return render(request, "tenants/invitation.html", {"offer": offer, "is_other": is_other}, status=status)
-
-
-def _gone(request: HttpRequest) -> HttpResponse:
-    request.session.pop(PROOF, None)
-    return render(request, "tenants/invitation_gone.html", status=404)

@@ -26,6 +26,7 @@ from governance.tenancy import Scope, entered
 from tenants.actions import one_at_a_time
 from tenants.models import Invitation, Membership, Tenant, User
 
+PROOF = "invitation"  # in a session: what a link proved
 SEND_LETTER = "tenants.tasks.send_letter"  # the task that takes a letter
 VALID_DAYS = 7
 MOST_OPEN = 100  # invitations of one tenant at a time
@@ -46,10 +47,6 @@ class InvitationGoneError(Exception):
 
 class WrongPersonError(Exception):
     """The invitation was sent to another address than the account has. Nothing was changed."""
-
-
-class AddressInUseError(Exception):
-    """Somebody has an account with the invited address, and it is not who just proved who they are."""
 
 
 @dataclass(frozen=True, slots=True)

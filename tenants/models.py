@@ -1,5 +1,6 @@
 """Who: tenants, their subscriptions, people and their roles."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -122,7 +123,11 @@ class Subscription(TenantOwned):
 
 
 class User(AbstractBaseUser):
-    """A person who may sign in. What they may see comes from their memberships, or from a platform role."""
+    """A person who may sign in. What they may see comes from their memberships, or from a platform role.
+
+    A session belongs to one `session_generation`: the next one ends them all. A password with `password_expires_at`
+    was given by `manage.py break_glass` and works until then; any other only where local accounts are allowed.
+    """
 
     class PlatformRole(models.TextChoices):
         """Roles over the whole platform; most people have none."""
@@ -136,6 +141,8 @@ class User(AbstractBaseUser):
     name = models.CharField(max_length=200, blank=True)
     platform_role = models.CharField(max_length=16, choices=PlatformRole, blank=True, default=PlatformRole.NONE)
     is_active = models.BooleanField(default=True)
+    session_generation = models.PositiveIntegerField(default=0, editable=False)
+    password_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[Any] = UserManager()
 
@@ -146,6 +153,38 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def get_session_auth_hash(self) -> str:
+        """What a session must hold to be this person's: another password or generation ends all sessions there are."""
+        return f"{super().get_session_auth_hash()}:{self.session_generation}"
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """The same with the secret keys of before."""
+        for kept in super().get_session_auth_fallback_hash():
+            yield f"{kept}:{self.session_generation}"
+
+
+class Identity(models.Model):
+    """An account at an identity provider that signs a person in. A person may have several.
+
+    It is known by `issuer` and `subject` alone, exactly as the provider writes them: e-mail addresses change hands.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="identities")
+    issuer = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255)
+    bound_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[Any] = models.Manager()
+
+    class Meta:
+        db_table = "identities"
+        constraints = [models.UniqueConstraint(fields=["issuer", "subject"], name="one_person_per_identity")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} at {self.issuer}"
 
 
 class Membership(TenantOwned):

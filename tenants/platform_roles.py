@@ -7,6 +7,7 @@ from audit.trail import record
 from audit.verbs import Verb
 from governance.tenancy import Scope, entered
 from tenants.models import Invitation, Membership, User
+from tenants.sessions import end_sessions_of_stranger
 
 
 class LastPlatformAdminError(Exception):
@@ -30,6 +31,7 @@ def set_platform_role(user: User, role: User.PlatformRole) -> bool:
             raise LastPlatformAdminError("The platform would be left without an admin. Make somebody else admin first.")
         _withdraw_invitations(user)
     user.platform_role = role
+    end_sessions_of_stranger(user)
     was, now = {"platform_role": before}, {"platform_role": role.value}
     record(Verb.PLATFORM_ROLE_CHANGED, tenant_id=None, target=user, before=was, after=now)
     return True

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenants import groups_views, invitation_views, people_views, platform_views, views
+from tenants import accepting_views, groups_views, invitation_views, people_views, platform_views, views
 
 app_name = "tenants"
 urlpatterns = [
@@ -21,6 +21,6 @@ urlpatterns = [
     path("tenants/<str:tenant_id>/people/<str:membership_id>/", people_views.person, name="person"),
     path("tenants/<str:tenant_id>/people/<str:membership_id>/remove/", people_views.remove, name="remove-person"),
     path("tenants/<str:tenant_id>/invitations/<str:invitation_id>/", invitation_views.pending, name="pending"),
-    path("invitation/", invitation_views.invitation, name="invitation"),
+    path("invitation/", accepting_views.invitation, name="invitation"),
     path("platform-people/", platform_views.platform_people, name="platform-people"),
 ]

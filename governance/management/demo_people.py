@@ -1,4 +1,4 @@
-"""The people of the demo: local accounts with roles in the simulated tenants."""
+"""The people of the demo: accounts at the simulated identity provider, with roles in the simulated tenants."""
 
 from dataclasses import dataclass, field
 
@@ -24,3 +24,4 @@ PEOPLE = (
     DemoPerson("audrey@platform.example", "Audrey", "platform auditor: reads all", platform_role="auditor"),
     DemoPerson("pat@platform.example", "Pat", "platform admin", platform_role="admin"),
 )
+UNINVITED = DemoPerson("sam@nowhere.example", "Sam", "can prove who they are, and is nobody here")

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0004_preflight_results"),
+        ("tenants", "0005_identities"),
     ]
 
     operations = [

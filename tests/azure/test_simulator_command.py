@@ -67,10 +67,25 @@ def test_words_name_every_variable_and_the_stored_day(tmp_path: Path) -> None:
         "export AZURE_ARM_ENDPOINT",
         "export AZURE_GRAPH_ENDPOINT",
         "export AZURE_CA_FILE",
+        *(f"export SIGN_IN_B2C_{word}" for word in ("HOST", "TENANT", "POLICY", "CLIENT_ID", "CLIENT_SECRET")),
         "export CONTOSO_CLIENT_SECRET",
         "export FABRIKAM_CLIENT_SECRET",
     }
     assert process.returncode == 0
+
+
+def test_people_and_redirects_are_given_on_the_command_line(tmp_path: Path) -> None:
+    options = ("--person", "pat@platform.example=Pat", "--redirect-uri", "http://127.0.0.1:8000/sign-in/")
+    with simulator_process(tmp_path, "--json", *options, end=signal.SIGTERM) as process:
+        started = json.loads(line_of(process))
+        people = requests.get(
+            f"{started['url']}/_simulator/people", verify=started["ca_file"], timeout=TIMEOUT_SECONDS
+        ).json()["people"]
+
+    assert [person["email"] for person in people] == ["pat@platform.example"]
+    assert people[0]["issuer"].startswith(started["url"])
+    with pytest.raises(CommandError, match="is not EMAIL=NAME"):
+        call_command("runsimulator", port=0, folder=tmp_path, person=["pat"])
 
 
 def test_taken_port_is_a_clear_error(small_azure: Simulator, tmp_path: Path) -> None:

@@ -6,9 +6,11 @@
     tailwind   connected and never read                                       ines reader
 
 Contoso and fabrikam are in a group each. Audrey, the platform's auditor, and pat,
-its admin, see all of them; nora sees none.
+its admin, see all of them; nora sees none. Sam can prove who they are, and nobody invited them.
 """
 
+import time
+from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
@@ -18,11 +20,13 @@ from django.test import Client
 
 from audit.models import SyncRun
 from governance.access import Role
+from governance.azure.simulator.directory import B2C_DOMAIN, SIGN_IN_POLICY, Person
 from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.server import Simulator
 from governance.tenancy import Scope, entered
 from inventory.models import Resource
 from tenants.actions import group_tenants
+from tenants.identities import WAITING, ProvenIdentity, bind_identity
 from tenants.models import Tenant, User
 from tests.conftest import connect, person, sync
 from tests.portal.crawl import Address, addresses, demand_a_tag, files_of, side
@@ -30,6 +34,14 @@ from tests.portal.crawl import Address, addresses, demand_a_tag, files_of, side
 RESOURCES = {"contoso": 130, "fabrikam": 60, "northwind": 40, "tailwind": 20}  # contoso fills three pages of a list
 PASSWORD = "a long and unusual sentence"
 HOST = "127.0.0.1"
+LONG_SECONDS = 60 * 60  # longer than the browser tests take
+SAM = Person("sam@contoso.example", "Sam")
+EMAILS = {
+    **{name: f"{name}@contoso.example" for name in ("alice", "olga", "bob", "nora")},
+    "charlie": "charlie@fabrikam.example",
+    "ines": "ines@tailwind.example",
+    **{name: f"{name}@platform.example" for name in ("pat", "audrey")},
+}
 
 
 def make(azure: Simulator) -> dict[str, Any]:
@@ -37,6 +49,8 @@ def make(azure: Simulator) -> dict[str, Any]:
     call_command("migrate", verbosity=0)
     tenants = {name: connect(azure, name) for name in RESOURCES}
     people = _people()
+    for user in people.values():
+        _bind(azure, user)
     _read(azure, tenants)
     for name in ("contoso", "fabrikam"):
         demand_a_tag(tenants[name], people["alice"])
@@ -45,7 +59,8 @@ def make(azure: Simulator) -> dict[str, Any]:
     keys = side(azure, tenants["contoso"], tenants["fabrikam"], list(people.values()), files).keys
     return {
         "password": PASSWORD,
-        "people": {name: {"email": user.email, "session": _session_of(user)} for name, user in people.items()},
+        "people": {name: {"email": user.email, "session": _session_of(user)} for name, user in people.items()}
+        | {"sam": {"email": SAM.email, "session": _session_of_uninvited(azure)}},
         "keys": keys,
         "answers": _answers({name: people[name] for name in ("alice", "pat")}, keys),
         "runs": _runs(),
@@ -55,19 +70,23 @@ def make(azure: Simulator) -> dict[str, Any]:
 
 def _people() -> dict[str, User]:
     people = {
-        "alice": person("alice@contoso.example", contoso=Role.ADMIN, fabrikam=Role.READER, northwind=Role.READER),
-        "olga": person("olga@contoso.example", contoso=Role.OPERATOR),
-        "bob": person("bob@contoso.example", contoso=Role.READER),
-        "charlie": person("charlie@fabrikam.example", fabrikam=Role.ADMIN),
-        "pat": person("pat@platform.example", platform_role="admin"),
-        "audrey": person("audrey@platform.example", platform_role="auditor"),
-        "ines": person("ines@tailwind.example", tailwind=Role.READER),
-        "nora": person("nora@contoso.example"),
+        "alice": person(EMAILS["alice"], contoso=Role.ADMIN, fabrikam=Role.READER, northwind=Role.READER),
+        "olga": person(EMAILS["olga"], contoso=Role.OPERATOR),
+        "bob": person(EMAILS["bob"], contoso=Role.READER),
+        "charlie": person(EMAILS["charlie"], fabrikam=Role.ADMIN),
+        "pat": person(EMAILS["pat"], platform_role="admin"),
+        "audrey": person(EMAILS["audrey"], platform_role="auditor"),
+        "ines": person(EMAILS["ines"], tailwind=Role.READER),
+        "nora": person(EMAILS["nora"]),
     }
     for user in people.values():
         user.set_password(PASSWORD)
         user.save()
     return people
+
+
+def _bind(azure: Simulator, user: User) -> None:
+    bind_identity(user, f"{azure.url}/{azure.directory.tenant_id}/v2.0/", azure.directory.object_id(user.email))
 
 
 def _read(azure: Simulator, tenants: dict[str, Tenant]) -> None:
@@ -103,6 +122,16 @@ def _session_of(user: User) -> str:
     client = Client()
     client.force_login(user)
     session: SessionBase = client.session
+    return str(session.session_key)
+
+
+def _session_of_uninvited(azure: Simulator) -> str:
+    """The cookie of sam, who proved who they are a moment ago and is nobody here; for as long as the tests run."""
+    session: SessionBase = Client().session
+    issuer, subject = f"{azure.url}/{azure.directory.tenant_id}/v2.0/", azure.directory.object_id(SAM.email)
+    proven = ProvenIdentity("b2c", issuer, subject, SAM.email, SAM.name)
+    session[WAITING] = {**asdict(proven), "since": int(time.time()) + LONG_SECONDS}
+    session.save()
     return str(session.session_key)
 
 
@@ -145,4 +174,29 @@ def _names(tenant: Tenant) -> list[str]:
 def point_to(azure: Simulator) -> None:
     """Make this process speak to the simulator, as environment variables do for the others."""
     settings.AZURE_AUTHORITY_HOST = settings.AZURE_ARM_ENDPOINT = azure.url
-    settings.AZURE_CA_FILE = str(azure.ca_file)
+    settings.AZURE_CA_FILE = settings.SOCIAL_AUTH_VERIFY_SSL = str(azure.ca_file)
+    for name, value in sign_in_with(azure).items():
+        setattr(settings, name, value)
+
+
+def sign_in_with(azure: Simulator) -> dict[str, str]:
+    """What makes the simulator the portal's identity provider: its B2C, and the Entra ID of contoso."""
+    application = azure.directory.application
+    return {
+        "SIGN_IN_B2C_HOST": azure.url.removeprefix("https://"),
+        "SIGN_IN_B2C_TENANT": B2C_DOMAIN,
+        "SIGN_IN_B2C_POLICY": SIGN_IN_POLICY,
+        "SIGN_IN_B2C_TITLE": "Contoso ID",
+        "SIGN_IN_OIDC_AUTHORITY": f"{azure.url}/{azure.tenant('contoso').tenant_id}/v2.0",
+        **{
+            f"SIGN_IN_{name}_{word}": value
+            for name in ("B2C", "OIDC")
+            for word, value in (("CLIENT_ID", application.client_id), ("CLIENT_SECRET", application.client_secret))
+        },
+    }
+
+
+def register(azure: Simulator, portal: str) -> None:
+    """Let the people of the estate, and sam, whom nobody invited, sign in to the portal at this address."""
+    azure.directory.add([*(Person(email, email.partition("@")[0].title()) for email in EMAILS.values()), SAM])
+    azure.directory.register(*(f"{portal}/sign-in/{path}" for path in ("", "b2c/done/", "oidc/done/")))

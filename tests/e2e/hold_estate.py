@@ -1,4 +1,4 @@
-"""`python -m tests.e2e.hold_estate FOLDER`: make the estate, print one JSON line, and be its Azure until terminated."""
+"""`python -m tests.e2e.hold_estate FOLDER PORTAL`: make the estate, print a JSON line, and be its Azure till ended."""
 
 import json
 import os
@@ -15,7 +15,7 @@ def main() -> None:
     """Serve the simulated Azure first: the syncs that make the estate need it."""
     django.setup()
     from tests.conftest import secret_variable
-    from tests.e2e.estate import RESOURCES, make, point_to
+    from tests.e2e.estate import RESOURCES, make, point_to, register, sign_in_with
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     with Simulator(folder=Path(sys.argv[1]), tenants=len(RESOURCES), resources_per_tenant=RESOURCES) as azure:
@@ -23,10 +23,12 @@ def main() -> None:
             "AZURE_AUTHORITY_HOST": azure.url,
             "AZURE_ARM_ENDPOINT": azure.url,
             "AZURE_CA_FILE": str(azure.ca_file),
+            **sign_in_with(azure),
             **{secret_variable(tenant.name): tenant.client_secret for tenant in azure.tenants},
         }
         os.environ |= environment
         point_to(azure)
+        register(azure, sys.argv[2])
         estate = make(azure)
         django.db.connections.close_all()
         sys.stdout.write(json.dumps({**estate, "environment": environment}) + "\n")

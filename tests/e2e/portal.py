@@ -93,17 +93,19 @@ def _start(folder: Path, supervisor: Supervisor) -> Portal:
         "LOG_LEVEL": "ERROR",
         "STORAGE_FOLDER": str(folder / "blobs"),
     }
-    estate = _make_estate(folder, supervisor, environment)
-    portal = Portal(f"http://127.0.0.1:{port}", folder, environment | estate["environment"], supervisor, estate)
+    url = f"http://127.0.0.1:{port}"
+    estate = _make_estate(folder, supervisor, environment, url)
+    portal = Portal(url, folder, environment | estate["environment"], supervisor, estate)
     web = ["gunicorn", "governance.wsgi", "-k", "gthread", "--threads", "4", "-b", f"127.0.0.1:{port}"]
     supervisor.start("web", [sys.executable, "-m", *web], portal.environment)
     _until(lambda: _is_healthy(port), supervisor, "web")
     return portal
 
 
-def _make_estate(folder: Path, supervisor: Supervisor, environment: dict[str, str]) -> dict[str, Any]:
+def _make_estate(folder: Path, supervisor: Supervisor, environment: dict[str, str], url: str) -> dict[str, Any]:
     """The estate's own words; its process stays, because it is the simulated Azure."""
-    supervisor.start("estate", [sys.executable, "-m", "tests.e2e.hold_estate", str(folder / "azure")], environment)
+    command = [sys.executable, "-m", "tests.e2e.hold_estate", str(folder / "azure"), url]
+    supervisor.start("estate", command, environment)
     log = supervisor.log_of("estate")
     _until(lambda: _json_lines(log) != [], supervisor, "estate")
     shutil.copyfile(folder / "live.sqlite3", folder / "made.sqlite3")

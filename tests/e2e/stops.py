@@ -104,4 +104,7 @@ def _refusals(portal: Portal) -> list[Stop]:
         Stop("sign in", "/sign-in/", who="nobody"),
         Stop("sign in to see a page", "/sign-in/?next=/resources/", who="nobody"),
         Stop("sign in, refused", "/sign-in/", who="nobody", body=wrong),
+        Stop("sign in, cancelled", "/sign-in/b2c/done/?error=access_denied", who="nobody"),
+        Stop("sign in, in an emergency", "/sign-in/password/", who="nobody"),
+        Stop("sign in, not invited", "/sign-in/not-invited/", who="sam", statuses=(403,)),
     ]

@@ -24,6 +24,7 @@ from governance.tenancy import Scope, entered
 from inventory.models import HygieneState, Orphan, Resource, ResourceGroup, TagRule, TagViolation
 from tenants.actions import group_tenants
 from tenants.models import (
+    Identity,
     Membership,
     PreflightResult,
     SavedView,
@@ -53,7 +54,11 @@ from tests.portal.crawl import (
 )
 
 # Open to everybody, signed in or not. Everything else is for people.
-PUBLIC = {"sign-in", "sign-out", "healthz", "healthz-data", "schema", "api-docs"}
+SIGNING_IN = {
+    *("sign-in", "sign-in-password", "sign-in-b2c", "sign-in-b2c-done", "sign-in-oidc", "sign-in-oidc-done"),
+    *("not-invited", "sign-out"),
+}
+PUBLIC = SIGNING_IN | {"healthz", "healthz-data", "schema", "api-docs"}
 WATCHED: tuple[type[Model], ...] = (
     Tenant,
     TenantGroup,
@@ -71,6 +76,7 @@ WATCHED: tuple[type[Model], ...] = (
     TagRule,
     TagViolation,
     HygieneState,
+    Identity,
 )
 # Pages that only say no to whoever may not do what they are for.
 FOR_ADMINS = {"tenants:pause", "tenants:remove-person", "portal:off-board"}
@@ -346,7 +352,7 @@ def test_what_is_public_answers_everybody_alike(world: World) -> None:
     assert {address.view for address in addresses()} >= PUBLIC
 
     for address in addresses():
-        if address.view in PUBLIC - {"healthz-data", "sign-in", "sign-out"}:
+        if address.view in PUBLIC - SIGNING_IN - {"healthz-data"}:
             nobody = visit(world, "nobody", "GET", address, {}, "")
             alice = visit(world, "alice", "GET", address, {}, "")
 

@@ -1,4 +1,4 @@
-"""The pages of the people of a tenant: who sees them, who invites and changes roles, and what is not told of an account."""
+"""The pages of the people of a tenant: who sees them, who changes roles, and what is not told of an account."""
 
 import re
 from datetime import timedelta
@@ -92,7 +92,7 @@ def test_nothing_of_an_account_is_told_before_its_owner_came_with_the_role(
         assert "not since they have the role" not in text(browser.get(page))
 
 
-# --- inviting (tests/invitations) ----------------------------------------------------------------------------------------------------
+# --- inviting: the rest is in tests/invitations ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

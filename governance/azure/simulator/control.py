@@ -37,6 +37,7 @@ class Control:
             ("POST", "quota"): self._set_quota,
             ("POST", "keys"): self._rotate_keys,
             ("POST", "redirects"): self._register_redirects,
+            ("GET", "people"): self._list_people,
         }
         if (request.method, topic) == ("GET", "truth"):
             return json_response(self._truth(rest) if rest else self._tenants())
@@ -129,3 +130,15 @@ class Control:
             raise Refusal(400, "InvalidRedirects", "Say uris, a list of addresses.")
         self._directory.register(*uris)
         return {"uris": sorted(self._directory.redirect_uris)}
+
+    def _list_people(self, request: Request) -> Any:
+        """Who can sign in with the B2C directory, with the issuer and subject that an application knows them by."""
+        directory = self._directory
+        authority = directory.user_flow()
+        issuer = directory.issuer(request.origin, authority)
+        return {
+            "people": [
+                {"email": person.email, "issuer": issuer, "subject": directory.object_id(person.email)}
+                for person in directory.people_of(authority)
+            ]
+        }

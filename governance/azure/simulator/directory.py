@@ -63,6 +63,7 @@ class Directory:
         self._now = now
         self._people: dict[str, Person] = {}
         self.keys = SigningKeys()
+        self.id_token_instead: Callable[[dict[str, Any]], str] | None = None  # a fault: another one for these claims
         self.redirect_uris: set[str] = set()
         self.tenant_id = guid(world.seed, B2C_NAME, "tenant")
         self.application = Application(
@@ -80,6 +81,10 @@ class Directory:
     def register(self, *redirect_uris: str) -> None:
         """Let the portal be redirected to these addresses, after signing in and after signing out."""
         self.redirect_uris |= set(redirect_uris)
+
+    def user_flow(self) -> Authority:
+        """The one that signs people in."""
+        return Authority(f"/{B2C_DOMAIN}/{SIGN_IN_POLICY}", policy=SIGN_IN_POLICY)
 
     def people_of(self, authority: Authority) -> list[Person]:
         """Who can sign in there, in the order they were added."""
@@ -123,6 +128,10 @@ class Directory:
         audience = audience or self.application.api_client_id
         claims = self._claims(origin, authority, person, audience=audience)
         return {**claims, "scp": scope, "azp": self.application.client_id}
+
+    def id_token(self, claims: dict[str, Any]) -> str:
+        """What the token endpoint answers for these claims."""
+        return self.id_token_instead(claims) if self.id_token_instead else self.sign(claims)
 
     def sign(self, claims: Mapping[str, Any], headers: Mapping[str, Any] | None = None) -> str:
         """A token of exactly these claims, signed with the current key; see ``SigningKeys.sign``."""

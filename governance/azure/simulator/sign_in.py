@@ -49,8 +49,8 @@ class SignIn:
     def discover(self, request: Request, name: str, policy: str = "") -> Response:
         return self._at(name, policy, lambda authority: json_response(self._configuration(request, authority)))
 
-    def key_set(self, _request: Request, name: str, policy: str = "") -> Response:
-        return self._at(name, policy, lambda _: json_response(self._directory.keys.key_set()))
+    def key_set(self, request: Request, name: str, policy: str = "") -> Response:
+        return self._at(name, policy, lambda authority: json_response(self._key_set(request, authority)))
 
     def authorize(self, request: Request, name: str, policy: str = "") -> Response:
         """The page that asks who one is; to whom is signed in already, the answer at once."""
@@ -98,6 +98,12 @@ class SignIn:
             "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
             **({} if authority.is_b2c else {"tenant_region_scope": "EU"}),
         }
+
+    def _key_set(self, request: Request, authority: Authority) -> dict[str, Any]:
+        """Entra ID says of each key whose tokens it signs."""
+        keys = self._directory.keys.key_set()["keys"]
+        said = {} if authority.is_b2c else {"issuer": self._directory.issuer(request.origin, authority)}
+        return {"keys": [{**key, **said} for key in keys]}
 
     def _asked(
         self, request: Request, name: str, policy: str, answer: Callable[[Request, Authority], Response]
@@ -175,7 +181,7 @@ class SignIn:
         claims = self._directory.id_claims(request.origin, authority, grant.person, nonce=grant.nonce)
         if access:
             claims["at_hash"] = _half_hash(access)
-        return _token_answer(authority, claims, self._directory.sign(claims), access, grant.scopes)
+        return _token_answer(authority, claims, self._directory.id_token(claims), access, grant.scopes)
 
     def _take_grant(self, form: dict[str, str], authority: Authority) -> Grant:
         """Once: whoever comes second with a code gets nothing, even when the first one failed."""

@@ -1,4 +1,11 @@
-"""`manage.py create_person`: a local account with roles, for as long as there is no sign-in by an identity provider."""
+"""`manage.py create_person`: somebody with roles, who signs in with an identity provider or a local password.
+
+It makes the platform's first admin, whom nobody can invite:
+
+    manage.py create_person pat@contoso.example --platform-role admin --identity ISSUER SUBJECT
+
+The page that says "Nobody has invited you" shows both to whoever tries to sign in.
+"""
 
 import getpass
 import os
@@ -15,13 +22,17 @@ from governance.access import Role
 from governance.management.answers import add_json_option, answer
 from governance.management.tenants import named_tenant
 from tenants.actions import grant_role
+from tenants.identities import IdentityTakenError, bind_identity
 from tenants.models import User
 
 
 class Command(BaseCommand):
-    """Create somebody who can sign in, or change a known person's name and roles. The password is asked for."""
+    """Create somebody who can sign in, or change a known person's name and roles.
 
-    help = "Create a local account, or change the name and roles of an existing one."
+    Without an identity a password is asked for.
+    """
+
+    help = "Create somebody who can sign in, or change the name, roles and identities of somebody known."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Who, and what they may do."""
@@ -31,6 +42,9 @@ class Command(BaseCommand):
             "--role", action="append", default=[], metavar="TENANT=ROLE", help="reader, operator or admin"
         )
         parser.add_argument("--platform-role", default="", choices=["auditor", "admin"])
+        parser.add_argument(
+            "--identity", nargs=2, metavar=("ISSUER", "SUBJECT"), help="the account at an identity provider"
+        )
         parser.add_argument("--password-env", metavar="VARIABLE", help="take the password from there instead of asking")
         add_json_option(parser)
 
@@ -44,14 +58,17 @@ class Command(BaseCommand):
         try:
             if user is None:
                 validate_email(email)
-                password = _password(options["password_env"])
-                validate_password(password)
+                password = None if options["identity"] else _password(options["password_env"])
+                if password is not None:
+                    validate_password(password)
                 user = User.objects.create_user(email, password=password)
         except ValidationError as error:
             raise CommandError("\n".join(error.messages)) from error
         user.name = options["name"] or user.name
         user.platform_role = options["platform_role"] or user.platform_role
         user.save()
+        if options["identity"]:
+            _bind(user, *options["identity"])
         for name, role in roles.items():
             with named_tenant(name) as tenant:
                 grant_role(user, tenant, role)
@@ -60,6 +77,13 @@ class Command(BaseCommand):
         described = ", ".join(f"{role} of {name}" for name, role in held.items()) or "no role in a tenant"
         words = f"{'Created' if is_new else 'Updated'} {user.email}: {described}."
         answer(self, fact, words, as_json=options["as_json"])
+
+
+def _bind(user: User, issuer: str, subject: str) -> None:
+    try:
+        bind_identity(user, issuer, subject)
+    except IdentityTakenError as error:
+        raise CommandError(str(error)) from error
 
 
 def _role(text: str) -> tuple[str, Role]:

@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from governance.management.demo_people import PEOPLE
+from governance.management.demo_people import PEOPLE, UNINVITED
 from governance.management.supervisor import ProgramEndedError, Supervisor
 from governance.valkey import answers, free_port, valkey_command
 
@@ -75,6 +75,7 @@ class Command(BaseCommand):
             "DATABASE_URL": f"sqlite:///{self.folder / 'governance.sqlite3'}",
             "STORAGE_FOLDER": str(self.folder / "blobs"),
             "DEMO_PASSWORD": password.read_text(encoding="utf-8"),
+            "SIGN_IN_B2C_TITLE": "the simulated Azure AD B2C",
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -86,7 +87,7 @@ class Command(BaseCommand):
         environment["REDIS_URL"] = f"redis://127.0.0.1:{port}"
 
     def _start_azure(self, environment: dict[str, str]) -> dict[str, Any]:
-        world = ["--tenants", TENANTS, "--subscriptions", SUBSCRIPTIONS, "--resources", RESOURCES]
+        world = ["--tenants", TENANTS, "--subscriptions", SUBSCRIPTIONS, "--resources", RESOURCES, *self._sign_in()]
         command = [*_manage("runsimulator"), "--port", "0", "--folder", str(self.folder / "azure"), "--json"]
         log = self.supervisor.log_of("azure")
         log.unlink(missing_ok=True)
@@ -94,6 +95,12 @@ class Command(BaseCommand):
         line = self._first_line("azure", log)
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def _sign_in(self) -> list[str]:
+        """Who can sign in at the simulated identity provider, and where it may lead."""
+        people = [f"--person={person.email}={person.name}" for person in (*PEOPLE, UNINVITED)]
+        portals = [f"http://{host}:{self.port}/sign-in/" for host in ("127.0.0.1", "localhost")]
+        return people + [f"--redirect-uri={portal}{path}" for portal in portals for path in ("", "b2c/done/")]
 
     def _first_line(self, name: str, log: Path) -> str:
         deadline = time.monotonic() + START_SECONDS
@@ -148,10 +155,13 @@ class Command(BaseCommand):
     def _announce(self, azure: dict[str, Any]) -> None:
         password = (self.folder / "password").read_text(encoding="utf-8")
         width = max(len(person.email) for person in PEOPLE)
-        people = "\n".join(f"  {person.email:<{width}}  {password}  {person.describes}" for person in PEOPLE)
+        people = "\n".join(f"  {person.email:<{width}}  {person.describes}" for person in (*PEOPLE, UNINVITED))
         ca_file, clock = azure["ca_file"], f"{azure['url']}/_simulator/clock"
         self._say(
-            f"\nThe portal: http://127.0.0.1:{self.port}\nSign in as (e-mail, password, role):\n{people}\n\n"
+            f"\nThe portal: http://127.0.0.1:{self.port}\n"
+            f'Press "Sign in with the simulated Azure AD B2C" and choose a person:\n{people}\n'
+            f"Your browser will warn of the provider's certificate: go on, or trust its authority, {ca_file}.\n"
+            f"The local accounts of the same addresses, Sam's aside, have the password {password}\n\n"
             f"Move the simulated Azure on by a day, then run a sync on the page Syncs:\n"
             f"  curl --cacert {ca_file} -X POST {clock} -d '{{\"advance_days\": 1}}'\n"
             f"Logs: {self.supervisor.logs}\nCtrl-C stops everything."

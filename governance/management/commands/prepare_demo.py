@@ -24,6 +24,7 @@ from governance.management.tenants import connected_tenants
 from governance.schedules import KINDS
 from governance.tenancy import Scope, entered
 from tenants.actions import connect_tenant, grant_role, group_tenants
+from tenants.identities import bind_identity
 from tenants.models import Tenant, User
 
 HISTORY_DAYS = (0, 2, 3)  # the days the simulated Azure is moved on before each of the first syncs
@@ -47,8 +48,10 @@ class Command(BaseCommand):
                 client_id=UUID(tenant["clientId"]),
                 secret_ref=f"env:{tenant['name'].upper()}_CLIENT_SECRET",
             )
+        accounts = {account["email"]: account for account in _simulator("people")["people"]}
         for person in PEOPLE:
             _create(person)
+            _bind(person, accounts[person.email])
         _group("retail", ("contoso", "fabrikam"))
         self._say(f"{len(world['tenants'])} tenants, {len(PEOPLE)} people.")
         if not _was_synced():
@@ -86,6 +89,11 @@ def _create(person: DemoPerson) -> None:
         with entered(Scope.every_tenant(reason="The demo gives its people their roles.")):
             tenant = Tenant.objects.get(name=name)
         grant_role(user, tenant, role)
+
+
+def _bind(person: DemoPerson, account: dict[str, str]) -> None:
+    """Anew at each start: the simulator's port is part of the issuer."""
+    bind_identity(User.objects.get(email=person.email), account["issuer"], account["subject"])
 
 
 def _group(name: str, tenants: Collection[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from governance.azure.simulator.directory import B2C_DOMAIN, SIGN_IN_POLICY, Person
 from governance.azure.simulator.server import Simulator
 from governance.azure.simulator.world import Tenant, stored_day
 
@@ -17,7 +18,7 @@ WAKE_SECONDS = 0.5
 
 
 class Command(BaseCommand):
-    help = "Serves a simulated Azure over TLS: Entra ID, Resource Manager and Resource Graph. For development only."
+    help = "Serves a simulated Azure over TLS: sign-in, Resource Manager and Resource Graph. For development only."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,6 +31,12 @@ class Command(BaseCommand):
         parser.add_argument("--folder", type=Path, default=Path(".simulator"), help="keeps the local CA and the day")
         parser.add_argument("--day", type=int, help="start on this day instead of the stored one")
         parser.add_argument("--delegation", action="store_true", help="one subscription is shared by Azure Lighthouse")
+        parser.add_argument(
+            "--person", action="append", default=[], metavar="EMAIL=NAME", help="somebody who can sign in (repeatable)"
+        )
+        parser.add_argument(
+            "--redirect-uri", action="append", default=[], metavar="URI", help="where sign-in may lead (repeatable)"
+        )
         parser.add_argument("--json", action="store_true", help="print one line of JSON")
 
     def handle(self, **options: Any) -> None:
@@ -77,9 +84,18 @@ def _simulator(options: dict[str, Any]) -> Simulator:
             port=options["port"],
         )
         simulator.world.set_day(stored_day(day_file) if options["day"] is None else options["day"])
+        simulator.directory.add(_person(text) for text in options["person"])
+        simulator.directory.register(*options["redirect_uri"])
     except ValueError as error:
         raise CommandError(str(error)) from error
     return simulator
+
+
+def _person(text: str) -> Person:
+    email, _, name = text.partition("=")
+    if not email or not name:
+        raise CommandError(f"{text!r} is not EMAIL=NAME.")
+    return Person(email, name)
 
 
 def _environment(simulator: Simulator) -> dict[str, str]:
@@ -88,6 +104,11 @@ def _environment(simulator: Simulator) -> dict[str, str]:
         "AZURE_ARM_ENDPOINT": simulator.url,
         "AZURE_GRAPH_ENDPOINT": simulator.url,
         "AZURE_CA_FILE": str(simulator.ca_file.resolve()),
+        "SIGN_IN_B2C_HOST": simulator.url.removeprefix("https://"),
+        "SIGN_IN_B2C_TENANT": B2C_DOMAIN,
+        "SIGN_IN_B2C_POLICY": SIGN_IN_POLICY,
+        "SIGN_IN_B2C_CLIENT_ID": simulator.directory.application.client_id,
+        "SIGN_IN_B2C_CLIENT_SECRET": simulator.directory.application.client_secret,
     }
 
 
