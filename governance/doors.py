@@ -3,6 +3,7 @@
 The system checks read it, and so do docs/roles.md and the test that knocks at each.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from governance.gate import Gate, Requirement, api_view, is_public, methods_of
 
+NAMED_GROUP = re.compile(r"\(\?P(<\w+>)[^)]*\)")
 SCOPE, GATE = "tenants.middleware.ScopeMiddleware", "governance.gate.GateMiddleware"
 
 
@@ -44,9 +46,10 @@ def every_door(
 
 def _plain(route: str) -> str:
     """A route as people write it: without the signs of a regular expression or of a converter."""
-    for sign in ("^", "$", r"\Z", "str:", "uuid:", "int:", "(?P", "[^/.]+)", "[^/]+)"):
-        route = route.replace(sign, "")
-    return "/" + route
+    named = NAMED_GROUP.sub(r"\1", route)
+    for sign in ("^", "$", r"\Z", "str:", "uuid:", "int:"):
+        named = named.replace(sign, "")
+    return "/" + named
 
 
 def gate_stands(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:

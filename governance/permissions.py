@@ -41,9 +41,7 @@ class Holder(Enum):
     @property
     def title(self) -> str:
         """The head of its column."""
-        return (
-            "Signed in" if self is Holder.PERSON else "Not signed in" if self is Holder.NOBODY else self.value.title()
-        )
+        return {Holder.NOBODY: "Not signed in", Holder.PERSON: "Signed in"}.get(self, self.value.capitalize())
 
     @property
     def meaning(self) -> str:

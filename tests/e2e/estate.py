@@ -29,7 +29,7 @@ from tenants.actions import group_tenants
 from tenants.identities import WAITING, ProvenIdentity, bind_identity
 from tenants.models import Tenant, User
 from tests.conftest import connect, person, sync
-from tests.portal.crawl import Address, addresses, demand_a_tag, files_of, side
+from tests.portal.crawl import Address, addresses, demand_a_tag, files_of, invite_a_guest, side
 
 RESOURCES = {"contoso": 130, "fabrikam": 60, "northwind": 40, "tailwind": 20}  # contoso fills three pages of a list
 PASSWORD = "a long and unusual sentence"
@@ -54,6 +54,7 @@ def make(azure: Simulator) -> dict[str, Any]:
     _read(azure, tenants)
     for name in ("contoso", "fabrikam"):
         demand_a_tag(tenants[name], people["alice"])
+        invite_a_guest(tenants[name], people["alice"])
     _group(tenants)
     files = files_of(people["alice"], SERVER_NAME=HOST)
     keys = side(azure, tenants["contoso"], tenants["fabrikam"], list(people.values()), files).keys

@@ -92,6 +92,8 @@ def _start(folder: Path, supervisor: Supervisor) -> Portal:
         "GOVERNANCE_ENVIRONMENT": "development",
         "LOG_LEVEL": "ERROR",
         "STORAGE_FOLDER": str(folder / "blobs"),
+        "MAIL_FOLDER": str(folder / "mail"),
+        "PORTAL_URL": f"http://127.0.0.1:{port}",
     }
     url = f"http://127.0.0.1:{port}"
     estate = _make_estate(folder, supervisor, environment, url)

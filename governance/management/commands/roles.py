@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from governance.doors import every_door
-from governance.gate import WhereHeld, permission_of
+from governance.gate import EVERY, WhereHeld, api_view, named_by, permission_of
 from governance.permissions import MATRIX, Holder
 
 
@@ -57,4 +57,5 @@ def _rows() -> Iterator[tuple[str, str, str]]:
     for door in every_door():
         if door.requirement is not None:
             mark = "*" if isinstance(door.requirement, WhereHeld) else ""
-            yield door.address, door.method, f"`{permission_of(door.requirement).value}`{mark}"
+            method = "every" if EVERY in named_by(door.view) and api_view(door.view) is None else door.method
+            yield door.address, method, f"`{permission_of(door.requirement).value}`{mark}"
