@@ -1,6 +1,7 @@
 """System checks: settings that contradict each other or the place they run in. `manage.py check` lists them."""
 
 from collections.abc import Sequence
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -118,7 +119,7 @@ def mail(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckM
     if urlsplit(settings.PORTAL_URL).scheme != "https":
         hint = "Set PORTAL_URL to the portal's own address, e.g. https://governance.example.com."
         found.append(checks.Error("The links in mails do not lead to https.", hint=hint, id="governance.E076"))
-    if settings.DEFAULT_FROM_EMAIL.rpartition("@")[2] in {"", "localhost"}:
+    if parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] in {"", "localhost"}:
         hint = "Set DEFAULT_FROM_EMAIL to an address that the mail server sends for, e.g. governance@example.com."
         found.append(checks.Error("Mails have no sender that can be answered.", hint=hint, id="governance.E077"))
     return found
