@@ -19,7 +19,10 @@ CARELESS = "tests.architecture.ungated"
 CARELESS_PATHS = ["/unnamed/", "/api/v1/unnamed/", "/api/v1/open/", "/forgetful/", "/api/v1/forgetful/"]
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 # The addresses that nobody has to sign in for. A new one is a decision: add it here.
-PUBLIC = {"tenants:invitation", "sign-in", "sign-out", "schema", "api-docs", "healthz", "healthz-data"}
+PUBLIC = {
+    *("sign-in", "sign-in-password", "sign-in-b2c", "sign-in-b2c-done", "sign-in-oidc", "sign-in-oidc-done"),
+    *("not-invited", "sign-out", "tenants:invitation", "schema", "api-docs", "healthz", "healthz-data"),
+}
 
 
 @pytest.fixture
