@@ -64,6 +64,12 @@ JOBS: tuple[Job, ...] = (
         every_minutes=5,
         why="An invitation that no worker was told of, or that the mail server did not take, is sent later.",
     ),
+    Job(
+        name="tidy-sign-ins",
+        task="tenants.tasks.tidy_sign_ins",
+        every_minutes=60,
+        why="Anybody can begin to sign in: what was begun and never ended must not pile up, nor old sessions.",
+    ),
 )
 KEPT_DAYS: dict[str, int] = {
     "export": 7,  # a copy of a list: ask again, and it is newer

@@ -4,16 +4,19 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth import login
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
+from social_django.models import Association, Nonce
 
 from audit.trail import record
 from audit.verbs import Verb
 from tenants.models import Membership, User
 
 BACKEND = "tenants.passwords.PersonBackend"
+SIGN_IN_KEPT = timedelta(hours=1)  # longer than a state or nonce of social-auth is taken: half an hour
 LOCAL = "local password"
 PROVIDER = "provider"  # in the session: the identity provider that the person came from
 
@@ -40,3 +43,10 @@ def end_sessions_of_stranger(user: User) -> None:
     """Sign somebody out everywhere who has no role left, neither in a tenant nor in the platform."""
     if not user.platform_role and not Membership.objects.of_user(user.id).exists():
         end_sessions(user)
+
+
+def forget_what_is_over(now: datetime) -> None:
+    """Delete sessions that ended by time, and the states and nonces of sign-ins that nobody came back from."""
+    Session.objects.filter(expire_date__lt=now).delete()
+    Nonce.objects.filter(timestamp__lt=int((now - SIGN_IN_KEPT).timestamp())).delete()
+    Association.objects.filter(issued__lt=int((now - SIGN_IN_KEPT).timestamp())).delete()

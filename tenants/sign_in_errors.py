@@ -20,6 +20,8 @@ NOT_TRUSTED = (
     "The identity provider's answer could not be trusted, so nobody was signed in. Please sign in again; "
     "if that happens again, tell an admin of the platform."
 )
+FORGOTTEN = "To choose a new password, use the password reset of your identity provider. Then sign in again."
+FORGOT_PASSWORD = "AADB2C90118"  # noqa: S105 - how the description of B2C begins when that was pressed in its page
 OUTDATED = {"response_expired", "nonce_mismatch"}  # codes of answers that were good once, or for somebody else
 WORDS: tuple[tuple[type[SocialAuthBaseException], str], ...] = (
     (AuthCanceled, CANCELLED),
@@ -32,8 +34,10 @@ WORDS: tuple[tuple[type[SocialAuthBaseException], str], ...] = (
 )
 
 
-def words_of(error: SocialAuthBaseException) -> str:
-    """One sentence or two that say what to do, and nothing of what the provider wrote."""
+def words_of(error: SocialAuthBaseException, *, description: str = "") -> str:
+    """One sentence or two that say what to do, and nothing of what the provider wrote, in its description or else."""
+    if description.startswith(FORGOT_PASSWORD):
+        return FORGOTTEN
     if error.code in OUTDATED:
         return TOO_OLD
     return next((words for kind, words in WORDS if isinstance(error, kind)), NOT_TRUSTED)

@@ -143,13 +143,13 @@ def _leave_for(request: HttpRequest, address: str, title: str) -> HttpResponse:
 def _refused(request: HttpRequest, provider: Provider, error: SocialAuthBaseException) -> HttpResponse:
     """Back to the sign-in page, with a sentence. The provider's own words go nowhere: a token may be among them."""
     _note_refusal(provider.name, f"{error.code} at {error.stage}")
-    messages.error(request, words_of(error))
+    messages.error(request, words_of(error, description=request.GET.get("error_description", "")))
     target = request.session.get(NEXT, "")
     return redirect(f"{resolve_url(settings.LOGIN_URL)}{'?' + urlencode({NEXT: target}) if target else ''}")
 
 
 def _stranger(request: HttpRequest, error: UnknownPersonError) -> HttpResponse:
-    """Nobody is let in, and no account is made. Who was invited may say so on the page that they wanted."""
+    """Nobody is let in, and no account is made. What was proven waits, for an invitation to be accepted."""
     proven = error.identity
     let_wait(request, proven)
     _note_refusal(proven.provider, "unknown_person", Target("identity", proven.subject, proven.email or proven.subject))

@@ -1,4 +1,4 @@
-"""Doors for the worker: who gets a sync now, and whether a tenant can be read."""
+"""Doors for the worker: who gets a sync now, whether a tenant can be read, and what of signing in is over."""
 
 from dataclasses import asdict
 from uuid import UUID
@@ -14,6 +14,7 @@ from tenants.invitation_mail import send_letter as send_now
 from tenants.invitations import SEND_LETTER, letters_due, wake
 from tenants.models import Tenant
 from tenants.preflight import preflight, without_credentials
+from tenants.sessions import forget_what_is_over
 
 
 @shared_task(name="tenants.tasks.fan_out")  # type: ignore[untyped-decorator]
@@ -42,3 +43,9 @@ def send_letter(letter: str) -> bool:
 def tend_letters() -> int:
     """Wake a worker for every letter that no worker was told of, or that could not be sent. Returns how many."""
     return sum(wake(letter) for letter in letters_due(timezone.now()))
+
+
+@shared_task(name="tenants.tasks.tidy_sign_ins")  # type: ignore[untyped-decorator]
+def tidy_sign_ins() -> None:
+    """Delete the sessions that are over, and what was kept of sign-ins that nobody ended."""
+    forget_what_is_over(timezone.now())

@@ -134,3 +134,13 @@ def changed(address: str, **changes: str | None) -> str:
 def is_signed_in(client: Client) -> bool:
     """Whether somebody is."""
     return client.get("/api/v1/me/").status_code == 200
+
+
+def refusal_of(browser: Browser, answer: Any) -> str:
+    """What the sign-in page says after a refusal. Nobody is signed in."""
+    assert answer.status_code == 302, answer.content.decode()
+    assert answer["Location"].startswith("/sign-in/")
+    page = browser.portal.get(answer["Location"]).content.decode()
+    assert not is_signed_in(browser.portal)
+    assert 'role="alert"' in page
+    return page

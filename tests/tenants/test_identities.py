@@ -1,13 +1,18 @@
 """Whose account at a provider is whose, and when sessions end."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
+from django.db.models import F
 from django.test import Client, RequestFactory
+from django.utils import timezone
+from social_django.models import Association, Nonce
 
 from audit.models import AuditEvent, EventOutcome
 from audit.verbs import Verb
@@ -24,6 +29,7 @@ from tenants.identities import (
     waiting_identity,
 )
 from tenants.models import Identity, Membership, Tenant, User
+from tenants.tasks import tidy_sign_ins
 from tests.conftest import signed_in
 from tests.portal.providers import STRANGER, Browser, is_signed_in, let_in, use_b2c
 
@@ -146,6 +152,24 @@ def remove(user: User, tenant: Tenant) -> None:
     )
     answer = signed_in(admin).post(f"/tenants/{tenant.id}/people/{membership.id}/remove/")
     assert answer.status_code == 303, answer.content.decode()
+
+
+def test_what_is_over_is_tidied_away_and_nothing_else(azure: Simulator, settings: LazySettings, alice: User) -> None:
+    use_b2c(azure, settings)
+    let_in(alice, azure)
+    browser, waiting, late = Browser(azure), Browser(azure), Browser(azure)
+    late.start()
+    Nonce.objects.update(timestamp=F("timestamp") - 2 * 3600)
+    Association.objects.update(issued=F("issued") - 2 * 3600)
+    Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+    browser.sign_in(alice.email)
+    address = waiting.start()
+
+    tidy_sign_ins()
+
+    assert (Nonce.objects.count(), Association.objects.count(), Session.objects.count()) == (1, 1, 2)
+    assert is_signed_in(browser.portal)
+    assert waiting.come_back(waiting.choose(address, alice.email))["Location"] == "/"
 
 
 # --- the trail --------------------------------------------------------------------------------------------------------

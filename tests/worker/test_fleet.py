@@ -55,7 +55,11 @@ def test_beat_writes_the_table_into_its_database_and_removes_what_left_it() -> N
     TableScheduler(app=app).setup_schedule()
 
     tasks = dict(PeriodicTask.objects.exclude(name="celery.backend_cleanup").values_list("name", "task"))
-    assert tasks == {"fan-out-resources": "tenants.tasks.fan_out", "tend-files": "audit.tasks.tend_files"}
+    assert tasks == {
+        "fan-out-resources": "tenants.tasks.fan_out",
+        "tend-files": "audit.tasks.tend_files",
+        "tidy-sign-ins": "tenants.tasks.tidy_sign_ins",
+    }
 
 
 def test_a_worker_syncs_what_the_fan_out_enqueued(azure: Simulator, contoso: Tenant, fabrikam: Tenant) -> None:
