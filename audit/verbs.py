@@ -49,6 +49,11 @@ class Verb(TextChoices):
     INVITATION_ACCEPTED = "invitation.accepted", "Accepted an invitation"
     PLATFORM_ROLE_CHANGED = "platform_role.changed", "Changed a role in the platform"
 
+    # --- API tokens ---
+    TOKEN_MADE = "token.made", "Made an API token"
+    TOKEN_REVOKED = "token.revoked", "Revoked an API token"
+    TOKEN_REFUSED = "token.refused", "Refused an API token"
+
     # --- rules ---
     TAG_RULE_ADDED = "tag_rule.added", "Added a tag rule"
     TAG_RULE_CHANGED = "tag_rule.changed", "Changed a tag rule"

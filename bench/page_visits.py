@@ -18,7 +18,7 @@ from inventory.models import Resource, TagRule
 from tenants.actions import grant_role, group_tenants
 from tenants.invitations import invite
 from tenants.models import Invitation, Membership, Subscription, Tenant, TenantGroup, User
-from tests.portal.crawl import addresses, view_of
+from tests.portal.crawl import addresses, token_for, view_of
 
 ROUNDS = 5
 FILES = ("export", "report")  # what they name is downloaded, not shown
@@ -78,7 +78,8 @@ def _keys(user: User) -> dict[str, str]:
         keys = {
             name: str(model._default_manager.order_by("pk").values_list("pk")[0][0]) for name, model in models.items()
         }
-        return {**dict.fromkeys(FILES, str(new_id())), **keys, "view": view_of(user, tenant)}
+        own = {"view": view_of(user, tenant), "token": str(token_for(user, tenant).row.id)}
+        return {**dict.fromkeys(FILES, str(new_id())), **keys, **own}
 
 
 def _shows_page(client: Client, path: str) -> bool:

@@ -25,13 +25,15 @@ MICROSOFT_HOSTS = (
     "microsoftgraph.chinacloudapi.cn",
 )
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
+B2C_HOSTS = (".b2clogin.com", ".b2clogin.us", ".b2clogin.cn")
 ENDPOINTS = ("AZURE_AUTHORITY_HOST", "AZURE_ARM_ENDPOINT", "AZURE_GRAPH_ENDPOINT")
 
 
 def register_all() -> None:
     """Make the checks part of `manage.py check` and of every start."""
-    for check in (environment, azure_endpoints, redis, database, containers, pdf_libraries, doors.gate_stands, mail):
+    for check in (environment, azure_endpoints, redis, database, containers, mail, pdf_libraries, token_providers):
         checks.register(check, checks.Tags.compatibility)
+    checks.register(doors.gate_stands, checks.Tags.compatibility)
     checks.register(doors.every_door_names_its_permission, checks.Tags.urls)
 
 
@@ -122,6 +124,24 @@ def mail(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckM
     if parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] in {"", "localhost"}:
         hint = "Set DEFAULT_FROM_EMAIL to an address that the mail server sends for, e.g. governance@example.com."
         found.append(checks.Error("Mails have no sender that can be answered.", hint=hint, id="governance.E077"))
+    return found
+
+
+def token_providers(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Of Azure AD B2C the user flows have to be listed; and each token is judged by one provider."""
+    found: list[checks.CheckMessage] = []
+    judged: set[tuple[str, str]] = set()
+    for provider in settings.API_TOKEN_PROVIDERS:
+        if (urlsplit(provider.issuer).hostname or "").endswith(B2C_HOSTS) and not provider.policies:
+            hint = "Give policies: a token of a password reset has the same issuer as one of a sign-in."
+            text = f"API_TOKEN_PROVIDERS lists no user flow of {provider.issuer}."
+            found.append(checks.Error(text, hint=hint, id="governance.E065"))
+        mine = {(provider.issuer, policy) for policy in provider.policies or {""}}
+        if mine & judged:
+            hint = "Remove one: the second would never be asked."
+            text = f"API_TOKEN_PROVIDERS names {provider.issuer} twice."
+            found.append(checks.Error(text, hint=hint, id="governance.E066"))
+        judged |= mine
     return found
 
 

@@ -81,6 +81,8 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Response |
     headers = {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
+    if seconds := getattr(error, "retry_after_seconds", None):
+        headers["Retry-After"] = str(seconds)
     return Response(body, status=error.status_code, headers=headers, content_type=PROBLEM_JSON)
 
 

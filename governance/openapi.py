@@ -3,11 +3,32 @@
 from typing import Any, Literal
 
 from drf_spectacular.authentication import SessionScheme
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
 from governance.drf import PROBLEM_JSON, CoverageSerializer, ProblemSerializer
 from governance.tenancy import Scope, entered
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """The Authorization header: an API token, or an access token of an identity provider. Either is enough."""
+
+    target_class = "tenants.authentication.BearerAuthentication"
+    name = ["apiToken", "bearerJwt"]
+
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
+        """One of the two, not both."""
+        return [{name: []} for name in self.name]
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
+        """Both of them, in the order of `name`."""
+        ours = "A token made on the page API tokens or by POST /api/v1/tokens/: agp_, its id, its secret."
+        jwt = "An access token for this API from a configured identity provider (Azure AD B2C, Entra ID)."
+        return [
+            {"type": "http", "scheme": "bearer", "bearerFormat": "agp_…", "description": ours},
+            {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": jwt},
+        ]
 
 
 class PortalSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]  # registers itself when defined
@@ -37,9 +58,9 @@ class ProblemAutoSchema(AutoSchema):
         return responses
 
     def _error_codes(self) -> list[str]:
-        codes = ["401"]
+        codes = ["401", "503"]
         if self.method != "GET":
-            codes += ["400", "403", "404", "503"]
+            codes += ["400", "403", "404"]
             codes += ["409"] if getattr(self.view, "conflicts", False) else []
         elif self._is_list_view():
             codes += ["400"]

@@ -117,11 +117,15 @@ class Permission(Enum):
         return MATRIX[self]
 
     @property
+    def roles(self) -> frozenset[Role]:
+        """The roles in a tenant that hold it there."""
+        return frozenset(role for role in Role if Holder.of_role(role) in self.rule.holders)
+
+    @property
     def refusal(self) -> str:
         """What somebody is told who is known here and does not hold it."""
-        roles = [role for role in Role if Holder.of_role(role) in self.rule.holders]
-        if roles:
-            return f"This needs the role {min(roles).word} in this tenant."
+        if self.roles:
+            return f"This needs the role {min(self.roles).word} in this tenant."
         words = [f"{holder.value}s" for holder in Holder if holder in self.rule.holders]
         return f"This is for {' and '.join(words)}."
 
@@ -136,13 +140,13 @@ _PEOPLE = _TENANTS_PEOPLE | {Holder.PERSON}
 MATRIX: Mapping[Permission, Rule] = {
     Permission.PUBLIC: Rule(
         "See what is public",
-        "Sign in and out, read an invitation, the state of the service and the description of the API.",
+        "Sign in and out, read and accept an invitation, read the state of the service and the description of the API.",
         Reach.EVERYBODY,
         frozenset(Holder),
     ),
     Permission.OWN: Rule(
         "Have things of one's own",
-        "Keep saved views, see one's own account, read this matrix, accept an invitation.",
+        "Keep saved views and API tokens, see one's own account, read this matrix.",
         Reach.PERSON,
         _PEOPLE,
     ),
@@ -172,10 +176,16 @@ MATRIX: Mapping[Permission, Rule] = {
     ),
     Permission.PAUSE: Rule("Pause the tenant", "Stop the schedule of its syncs, and resume it.", Reach.TENANT, _ADMINS),
     Permission.SEE_PEOPLE: Rule(
-        "See people", "See who has which role in the tenant, and who is invited.", Reach.TENANT, _ADMINS | _PLATFORM
+        "See people",
+        "See who has which role in the tenant, who is invited, and their API tokens.",
+        Reach.TENANT,
+        _ADMINS | _PLATFORM,
     ),
     Permission.MANAGE_PEOPLE: Rule(
-        "Manage people", "Invite people into the tenant; change roles and take them away.", Reach.TENANT, _ADMINS
+        "Manage people",
+        "Invite people into the tenant; change roles, take them away, revoke API tokens.",
+        Reach.TENANT,
+        _ADMINS,
     ),
     Permission.LEAVE_WITHOUT_ADMIN: Rule(
         "Leave a tenant without an admin",

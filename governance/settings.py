@@ -8,7 +8,7 @@ from pathlib import Path
 
 from environs import FileAwareEnv
 
-from governance import schedules, storage, telemetry
+from governance import schedules, storage, telemetry, token_providers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tenants.middleware.BearerMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -208,8 +209,13 @@ AZURE_STORAGE_ACCOUNT: str = env.str("AZURE_STORAGE_ACCOUNT", "")
 AZURE_STORAGE_ENDPOINT_SUFFIX: str = env.str("AZURE_STORAGE_ENDPOINT_SUFFIX", "core.windows.net")
 
 # --- The API -------------------------------------------------------------------------------------------------------
+# Identity providers whose access tokens it takes, a JSON list: docs/api-authentication.md. Empty: API tokens alone.
+API_TOKEN_PROVIDERS = token_providers.providers_in(env.json("API_TOKEN_PROVIDERS", []))
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.PortalSessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tenants.authentication.BearerAuthentication",
+        "tenants.authentication.PortalSessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "governance.gate.Gate"],
     "DEFAULT_RENDERER_CLASSES": ["governance.rendering.OrjsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -233,6 +239,7 @@ SPECTACULAR_SETTINGS = {
         "SyncKindEnum": [(kind, kind) for kind in schedules.KINDS],
         "OutcomeEnum": "audit.models.Outcome",
         "TenantStatusEnum": "tenants.models.Tenant.Status",
+        "ApiTokenStateEnum": "tenants.models.ApiToken.State",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,

@@ -17,6 +17,7 @@ from tenants.groups_api import TenantGroupView
 from tenants.invitations_api import InvitationView
 from tenants.people_api import MembershipView, UserView
 from tenants.sign_in_views import SignInView
+from tenants.tokens_api import TokenView
 
 public = requires(Permission.PUBLIC)  # for the views that libraries bring
 api = SimpleRouter()
@@ -25,6 +26,7 @@ api.register("tenant-groups", TenantGroupView, basename="tenant-group")
 api.register("users", UserView, basename="user")
 api.register("memberships", MembershipView, basename="membership")
 api.register("invitations", InvitationView, basename="invitation")
+api.register("tokens", TokenView, basename="token")
 api.register("subscriptions", SubscriptionView, basename="subscription")
 api.register("resources", ResourceView, basename="resource")
 api.register("syncs", SyncView, basename="sync")

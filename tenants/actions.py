@@ -11,12 +11,15 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from audit.trail import record
+from audit.verbs import Verb
 from governance.access import Role
 from governance.azure.arm import SubscriptionRecord
 from governance.azure.credentials import check_reference
 from governance.keys import new_id
 from governance.tenancy import Scope, entered
 from tenants.models import (
+    ApiToken,
     Invitation,
     Membership,
     PreflightResult,
@@ -110,11 +113,20 @@ def change_role(membership: Membership, role: Role, *, by_platform: bool) -> Non
 
 @transaction.atomic
 def remove_person(membership: Membership, *, by_platform: bool) -> None:
-    """Take a person's role in a tenant away; their account stays. Raises as `change_role` does."""
+    """Take a person's role in a tenant away and revoke their API tokens there. Raises as `change_role` does."""
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
         _withdraw_invitations(current)
         current.delete()
+    _revoke_tokens(current)
     end_sessions_of_stranger(current.user)
+
+
+def _revoke_tokens(membership: Membership) -> None:
+    """A role given back later must not revive what was made with the one before."""
+    tokens = ApiToken.objects.for_tenant(membership.tenant_id).of(membership.user_id).not_revoked()
+    for token in tokens:
+        record(Verb.TOKEN_REVOKED, tenant_id=token.tenant_id, target=token, reason="The person lost the role.")
+    tokens.update(revoked_at=timezone.now())
 
 
 @contextmanager
@@ -130,6 +142,8 @@ def _keeping_an_admin(membership: Membership, *, by_platform: bool) -> Iterator[
 def _withdraw_invitations(membership: Membership) -> None:
     """Revoke what this person offered in the tenant: an admin who goes leaves no door open behind them."""
     offered = Invitation.objects.for_tenant(membership.tenant_id).pending().filter(invited_by=membership.user_id)
+    for row in offered:
+        record(Verb.INVITATION_REVOKED, tenant_id=row.tenant_id, target=row, reason="Who invited may not any more.")
     offered.update(revoked_at=timezone.now(), mail_due_at=None)
 
 
@@ -210,16 +224,16 @@ def record_subscriptions(tenant: Tenant, seen: Sequence[SubscriptionRecord], *, 
     belong to the tenant itself.
     """
     known = {row.subscription_id: row for row in Subscription.objects.for_tenant(tenant.id)}
-    for record in seen:
-        row = known.get(record.subscription_id) or Subscription(
-            tenant=tenant, subscription_id=record.subscription_id, first_seen_at=now
+    for shown in seen:
+        row = known.get(shown.subscription_id) or Subscription(
+            tenant=tenant, subscription_id=shown.subscription_id, first_seen_at=now
         )
-        facts = (record.name[:256], record.state[:32], record.quota_id[:128], None)
+        facts = (shown.name[:256], shown.state[:32], shown.quota_id[:128], None)
         if facts != (row.name, row.state, row.quota_id, row.access_lost_at) or row.subscription_id not in known:
             row.name, row.state, row.quota_id, row.access_lost_at = facts
             row.off_boarded_at = None  # it is here: whoever said it was gone for good was mistaken
             row.save()
-    visible = {record.subscription_id for record in seen}
+    visible = {shown.subscription_id for shown in seen}
     lost = [row.id for key, row in known.items() if key not in visible and row.access_lost_at is None]
     for key in lost:
         Subscription.objects.filter(id=key).update(access_lost_at=now)

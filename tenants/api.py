@@ -167,7 +167,7 @@ class MeView(APIView):
             "id": user.pk,
             "email": user.email,
             "name": user.name,
-            "platform_role": user.platform_role,
+            "platform_role": "" if access.everywhere is None else user.platform_role,  # an API token carries none
             "roles": roles,
         }
         return Response(MeSerializer(me).data)

@@ -1,5 +1,7 @@
 """What a person may reach: from their memberships and platform role, read afresh for every request."""
 
+from uuid import UUID
+
 from governance.access import NO_ACCESS, Access, Role
 from governance.tenancy import Scope
 from tenants.models import Membership, User
@@ -19,3 +21,14 @@ def access_for(user: User) -> Access:
         # An auditor writes nothing anywhere, whatever memberships say.
         return Access(Scope.every_tenant(reason="platform auditor"), everywhere=Role.READER)
     return Access(Scope(frozenset(roles), user_id=user.id), roles)
+
+
+def access_with(user: User, *, tenant_id: UUID, ceiling: Role) -> Access:
+    """The access of a person in one tenant alone and with at most this role there; a stranger to the tenant has none.
+
+    A platform role counts as the role it gives in that tenant, and gives nothing beyond it.
+    """
+    held = access_for(user).role_in(tenant_id)
+    if held is None:
+        return NO_ACCESS
+    return Access(Scope(frozenset({tenant_id}), user_id=user.id), {tenant_id: min(held, ceiling)})

@@ -8,6 +8,7 @@ from django import forms
 
 from governance.access import Role
 from tenants.models import TENANT_NAME, Membership, Tenant
+from tenants.tokens import LONGEST_NAME, MOST_DAYS
 
 MOST_CHECKBOXES = 150  # with more tenants their names are typed: a form takes 200 fields (settings)
 MEANINGS = {
@@ -88,6 +89,34 @@ class InviteForm(RoleForm):
         help_text="The mail goes there, and the account that accepts must have this address.",
     )
     field_order = ["email", "role"]
+
+
+class TokenForm(forms.Form):
+    """An API token to make: in one of the tenants in scope, with at most this role, for so many days."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=LONGEST_NAME,
+        widget=forms.TextInput(attrs=plain()),
+        help_text="What it is for, such as “nightly report”: the list shows it, the token does not hold it.",
+    )
+    role = forms.ChoiceField(
+        label="Role at most",
+        choices=ROLES,
+        help_text="It never may more than you may at the moment: when your role ends, so does the token.",
+    )
+    days = forms.IntegerField(
+        label="Days until it expires", min_value=1, max_value=MOST_DAYS, help_text=f"1 to {MOST_DAYS}."
+    )
+
+    def __init__(self, data: Any = None, **options: Any) -> None:
+        super().__init__(data, **options)
+        self.fields["tenant"] = forms.ModelChoiceField(Tenant.objects.all(), label="Tenant", empty_label=None)
+        self.order_fields(["tenant", "name", "role", "days"])
+
+    def wanted(self) -> Role:
+        """The role asked for, of a valid form."""
+        return Role.from_word(self.cleaned_data["role"])
 
 
 class TenantNamesField(forms.CharField):

@@ -12,6 +12,7 @@ from django.db import models
 from governance.keys import made_at, new_id
 from governance.tenancy import TenantManager, TenantOwned
 from tenants.querysets import (
+    ApiTokenManager,
     InvitationQuerySet,
     MembershipManager,
     SavedViewQuerySet,
@@ -21,6 +22,7 @@ from tenants.querysets import (
     UserManager,
 )
 
+TOKEN_PREFIX = "agp_"  # noqa: S105 - what secret scanners look for
 TENANT_NAME = RegexValidator(
     r"\A[a-z0-9][a-z0-9-]{0,62}\Z", "Use lower-case letters, digits and hyphens, at most 63, starting with no hyphen."
 )
@@ -263,6 +265,59 @@ class Invitation(TenantOwned):
     def is_open(self, now: datetime) -> bool:
         """Whether it can be accepted now."""
         return self.accepted_at is None and self.revoked_at is None and self.expires_at > now
+
+
+class ApiToken(TenantOwned):
+    """A secret with which a program acts for one person in one tenant.
+
+    It never may more than the person may at the moment of the call: the lesser of `role` and the role they hold then.
+    Of the secret only the SHA-256 is kept; the key of the row is the part of the token that may be seen.
+    """
+
+    class State(models.TextChoices):
+        """Whether it opens anything, the person's own role aside."""
+
+        ACTIVE = "active", "Active"
+        EXPIRED = "expired", "Expired"
+        REVOKED = "revoked", "Revoked"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=80)
+    role = models.CharField(max_length=16, choices=Membership.RoleWord)
+    secret_hash = models.CharField(max_length=64)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[Any] = ApiTokenManager()
+
+    class Meta(TenantOwned.Meta):
+        db_table = "api_tokens"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "user", "name"], condition=models.Q(revoked_at=None), name="one_token_of_a_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def visible_part(self) -> str:
+        """How the token begins: enough to find it by, and no part of the secret."""
+        return f"{TOKEN_PREFIX}{self.id.hex}"
+
+    @property
+    def made_at(self) -> datetime:
+        """When it was made: the time in the row's own key."""
+        return made_at(self.id)
+
+    def state_at(self, now: datetime) -> State:
+        """What it is worth then."""
+        if self.revoked_at is not None:
+            return self.State.REVOKED
+        return self.State.EXPIRED if self.expires_at <= now else self.State.ACTIVE
 
 
 class SavedView(models.Model):

@@ -3,9 +3,11 @@
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from tenants.models import Invitation, Membership, PreflightResult, Subscription, Tenant, TenantGroup
+from tenants.models import ApiToken, Invitation, Membership, PreflightResult, Subscription, Tenant, TenantGroup
+from tenants.tokens import LONGEST_NAME, MOST_DAYS, USUAL_DAYS
 
 
 class TenantSerializer(serializers.ModelSerializer[Tenant]):
@@ -57,7 +59,7 @@ class MeSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     email = serializers.EmailField()
     name = serializers.CharField()
-    platform_role = serializers.CharField(allow_blank=True)
+    platform_role = serializers.CharField(allow_blank=True, help_text="Empty with an API token, which carries none.")
     roles = RoleSerializer(many=True)
 
 
@@ -141,6 +143,49 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
     def get_expired(self, row: Invitation) -> bool:
         """True when it cannot be accepted any more."""
         return not row.is_open(timezone.now())
+
+
+class TokenSerializer(serializers.ModelSerializer[ApiToken]):
+    """An API token, without its secret. `role` is the most it may; the person's own role of the moment counts too."""
+
+    tenant_name = serializers.CharField(source="tenant.name")
+    email = serializers.EmailField(source="user.email")
+    begins_with = serializers.CharField(source="visible_part", help_text="How the token begins; no part of the secret.")
+    state = serializers.SerializerMethodField()
+    made_at = serializers.DateTimeField()
+    last_used_at = serializers.DateTimeField(
+        allow_null=True, help_text="Null when it was never used. Written at most every five minutes."
+    )
+
+    class Meta:
+        model = ApiToken
+        fields = [
+            *("id", "tenant", "tenant_name", "user", "email", "name", "role", "state", "begins_with"),
+            *("made_at", "expires_at", "revoked_at", "last_used_at"),
+        ]
+
+    @extend_schema_field(serializers.ChoiceField(choices=ApiToken.State.choices))
+    def get_state(self, token: ApiToken) -> str:
+        """What it is worth now."""
+        return token.state_at(timezone.now()).value
+
+
+class NewTokenSerializer(TokenSerializer):
+    """A token that was just made, with its text: told this once, kept nowhere."""
+
+    token = serializers.CharField()
+
+    class Meta(TokenSerializer.Meta):
+        fields = [*TokenSerializer.Meta.fields, "token"]
+
+
+class TokenRequestSerializer(serializers.Serializer[Any]):
+    """A token to make."""
+
+    tenant = serializers.UUIDField()
+    name = serializers.CharField(max_length=LONGEST_NAME)
+    role = serializers.ChoiceField(choices=Membership.RoleWord.choices)
+    days = serializers.IntegerField(default=USUAL_DAYS, min_value=1, max_value=MOST_DAYS)
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):

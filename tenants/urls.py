@@ -2,10 +2,20 @@
 
 from django.urls import path
 
-from tenants import accepting_views, groups_views, invitation_views, people_views, platform_views, views
+from tenants import (
+    accepting_views,
+    groups_views,
+    invitation_views,
+    people_views,
+    platform_views,
+    token_views,
+    views,
+)
 
 app_name = "tenants"
 urlpatterns = [
+    path("tokens/", token_views.tokens, name="tokens"),
+    path("tokens/<str:token_id>/", token_views.token, name="token"),
     path("tenants/", views.tenants, name="tenants"),
     path("tenants/connect/", views.connect, name="connect"),
     path("tenants/groups/", groups_views.groups, name="groups"),

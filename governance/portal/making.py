@@ -2,19 +2,21 @@
 
 from collections.abc import Callable
 from tempfile import TemporaryFile
+from typing import cast
 
 import structlog
 from django.http import QueryDict
 from django.template.loader import render_to_string
 
 from audit.files import FileInTheMaking, FileLostError
-from audit.models import ReportFile
+from audit.models import ReportFile, ReportFileTenant
 from governance import pdf
 from governance.drf import CoverageSerializer
 from governance.portal import reports
 from governance.portal.exporting import RefusedError, question, write
-from governance.tenancy import entered
+from governance.tenancy import MAX_TENANTS_IN_LIST, Scope, entered
 from tenants.authorization import access_for
+from tenants.models import Tenant, User
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +30,7 @@ def make(file: FileInTheMaking) -> None:
         file.fail(NOBODY)
         return
     try:
-        with entered(access_for(row.owner).scope), structlog.contextvars.bound_contextvars(file_id=str(row.id)):
+        with entered(_scope_of(row)), structlog.contextvars.bound_contextvars(file_id=str(row.id)):
             MAKERS[row.kind](file, row.owner.email)
     except FileLostError as error:
         log.warning("file_lost", reason=str(error))
@@ -40,6 +42,18 @@ def make(file: FileInTheMaking) -> None:
     except Exception as error:  # whatever it was, the row must say that it ended
         log.exception("file_failed", file_id=str(row.id))
         file.fail(f"It ended with {type(error).__name__}. The worker's log tells more under {row.id}.")
+
+
+def _scope_of(row: ReportFile) -> Scope:
+    """What its owner may see now, of what they asked about: an API token asks about its one tenant and no other."""
+    scope = access_for(cast("User", row.owner)).scope
+    held = ReportFileTenant.objects.across_tenants(reason="Whose rows were asked for bounds whose rows are read.")
+    asked = frozenset(held.filter(file_id=row.id).values_list("tenant_id", flat=True))
+    with entered(scope):
+        seen = frozenset(Tenant.objects.values_list("id", flat=True))
+    if seen <= asked or len(asked) > MAX_TENANTS_IN_LIST:
+        return scope
+    return Scope(seen & asked, user_id=row.owner_id)
 
 
 def _words_of(error: OSError, row: ReportFile) -> str:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0005_identities"),
+        ("tenants", "0006_api_tokens"),
     ]
 
     operations = [

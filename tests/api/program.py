@@ -1,7 +1,7 @@
 """A program that uses the API for a person."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 from django.test import Client
@@ -17,6 +17,13 @@ class Program:
 
     def __init__(self, user: User | None) -> None:
         self.client: Client = signed_in(user)
+
+    @classmethod
+    def with_token(cls, text: str, **options: Any) -> Self:
+        """With this bearer token and no session."""
+        program = cls(None)
+        program.client = Client(headers={"Authorization": f"Bearer {text}"}, **options)
+        return program
 
     def ask(self, path: str, *pairs: tuple[str, Any], **parameters: Any) -> Any:
         """The answer as it is. `pairs` are for parameters given twice."""

@@ -96,10 +96,12 @@ def test_answers_fit_their_description(
     judge_tags(str(contoso.id))
     group_tenants("emea", [contoso])
     lists = ["tenants", "subscriptions", "resources", "syncs", "orphans", "tag-rules", "tag-violations"]
-    lists += ["users", "memberships", "tenant-groups"]
+    made = as_alice.post("tokens/", {"tenant": str(contoso.id), "name": "ci", "role": "reader"})
+    lists += ["tokens", "users", "memberships", "tenant-groups"]
     first = {path: as_alice.rows(f"{path}/")[0]["id"] for path in lists}
     first["changes"] = as_alice.rows("changes/", baseline="any")[0]["id"]
     asked: list[tuple[str, str, Any]] = [("/api/v1/me/", "get", as_alice.ask("me/"))]
+    asked += tokens(as_alice, Program(bob), contoso, made)
     for path, key in first.items():
         a_list, one = f"/api/v1/{path}/", f"/api/v1/{path}/{{id}}/"
         asked += [
@@ -152,6 +154,20 @@ def test_answers_fit_their_description(
         statuses.add(response.status_code)
 
     assert statuses == {200, 201, 202, 400, 401, 403, 404, 409}
+
+
+def tokens(as_alice: Program, as_bob: Program, contoso: Tenant, made: Any) -> list[tuple[str, str, Any]]:
+    """Making API tokens, and what a call with one is answered."""
+    asked = {"tenant": str(contoso.id), "name": "ci", "role": "admin"}
+    with_token = Program.with_token(made.json()["token"])
+    return [
+        ("/api/v1/tokens/", "post", made),
+        ("/api/v1/tokens/", "post", as_bob.post("tokens/", asked)),
+        ("/api/v1/tokens/", "post", with_token.post("tokens/", asked)),
+        ("/api/v1/tokens/{id}/", "delete", as_bob.delete(f"tokens/{made.json()['id']}/")),
+        ("/api/v1/me/", "get", with_token.ask("me/")),
+        ("/api/v1/me/", "get", Program.with_token("agp_").ask("me/")),
+    ]
 
 
 def people_and_settings(

@@ -8,6 +8,7 @@ from django.core import checks
 
 from governance import checks as ours
 from governance.pdf import LIBRARIES
+from governance.token_providers import Provider
 
 PRODUCTION: dict[str, Any] = {
     "ENVIRONMENT": "production",
@@ -34,6 +35,18 @@ def by_text(connection_string: str) -> dict[str, Any]:
     return {"AZURE_STORAGE_ACCOUNT": "", "AZURE_STORAGE_CONNECTION_STRING": connection_string}
 
 
+def provider(**changes: Any) -> Provider:
+    """Of Azure AD B2C, with its user flow."""
+    usual: dict[str, Any] = {
+        "issuer": "https://contoso.b2clogin.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0/",
+        "discovery_url": "https://contoso.b2clogin.com/contoso.onmicrosoft.com/b2c_1_in/v2.0/.well-known/openid-configuration",
+        "audience": "an application",
+        "scope": "access",
+        "policies": frozenset({"b2c_1_in"}),
+    }
+    return Provider(**{**usual, **changes})
+
+
 CASES = [
     ("governance.E001", {"ENVIRONMENT": "staging"}),
     ("governance.E002", {"SECRET_KEY": "insecure-development-key-never-used-in-production"}),
@@ -42,6 +55,8 @@ CASES = [
     ("governance.E012", {"AZURE_ARM_ENDPOINT": "https://127.0.0.1:8443"}),
     ("governance.E012", {"AZURE_AUTHORITY_HOST": "https://login.microsoftonline.com.evil.example"}),
     ("governance.E012", {"AZURE_GRAPH_ENDPOINT": "https://graph.example"}),
+    ("governance.E065", {"API_TOKEN_PROVIDERS": (provider(policies=frozenset()),)}),
+    ("governance.E066", {"API_TOKEN_PROVIDERS": (provider(), provider(audience="another"))}),
     ("governance.E013", {"AZURE_CA_FILE": "/etc/ssl/own.pem"}),
     ("governance.E021", {"REDIS_URL": ""}),
     ("governance.E041", {"AZURE_STORAGE_ACCOUNT": ""}),
@@ -58,7 +73,7 @@ CASES = [
 
 def found() -> list[checks.CheckMessage]:
     """What our checks say, but for the database's (the tests choose that)."""
-    which = (ours.environment, ours.azure_endpoints, ours.redis, ours.containers, ours.mail)
+    which = (ours.environment, ours.azure_endpoints, ours.redis, ours.containers, ours.mail, ours.token_providers)
     return [message for check in which for message in check(app_configs=None)]
 
 

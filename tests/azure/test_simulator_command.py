@@ -13,6 +13,7 @@ import requests
 from django.core.management import CommandError, call_command
 
 from governance.azure.simulator.server import Simulator
+from governance.token_providers import providers_in
 
 TIMEOUT_SECONDS = 30
 COMMAND = (sys.executable, "-m", "django", "runsimulator", "--settings", "governance.settings", "--port", "0")
@@ -45,6 +46,8 @@ def test_json_tells_all_and_the_day_is_kept(tmp_path: Path) -> None:
     assert started["day"] == 4
     assert started["environment"]["AZURE_AUTHORITY_HOST"] == started["url"]
     assert started["environment"]["AZURE_CA_FILE"] == started["ca_file"]
+    (b2c,) = providers_in(json.loads(started["environment"]["API_TOKEN_PROVIDERS"]))
+    assert b2c.discovery_url.startswith(started["url"])
     assert tenant["connect"] == (
         f"manage.py connect_tenant contoso --azure-tenant-id {tenant['tenant_id']} "
         f"--client-id {tenant['client_id']} --secret-ref env:CONTOSO_CLIENT_SECRET"
@@ -68,6 +71,7 @@ def test_words_name_every_variable_and_the_stored_day(tmp_path: Path) -> None:
         "export AZURE_GRAPH_ENDPOINT",
         "export AZURE_CA_FILE",
         *(f"export SIGN_IN_B2C_{word}" for word in ("HOST", "TENANT", "POLICY", "CLIENT_ID", "CLIENT_SECRET")),
+        "export API_TOKEN_PROVIDERS",
         "export CONTOSO_CLIENT_SECRET",
         "export FABRIKAM_CLIENT_SECRET",
     }

@@ -15,7 +15,15 @@ def pages(portal: Portal) -> list[Stop]:
 def states(portal: Portal) -> list[Stop]:
     """Empty, partial, failed, refused: the same pages with less luck."""
     unlucky = [*_without_any_tenant(portal), *_with_an_unknown_parameter(portal)]
-    return [*unlucky, *_lists(), *_hygiene(portal), *_runs(portal), *_tenants(portal), *_refusals(portal)]
+    return [
+        *unlucky,
+        *_lists(),
+        *_hygiene(portal),
+        *_runs(portal),
+        *_tenants(portal),
+        *_tokens(portal),
+        *_refusals(portal),
+    ]
 
 
 def _without_any_tenant(portal: Portal) -> list[Stop]:
@@ -98,6 +106,19 @@ def _tenants(portal: Portal) -> list[Stop]:
         Stop("group, as pat", f"/tenants/groups/{group}/", who="pat"),
         Stop("connect, wrong values", "/tenants/connect/", who="pat", statuses=(400,), body=nothing),
         Stop("make a group, wrong values", "/tenants/groups/new/", who="pat", statuses=(400,), body={"name": "No No"}),
+    ]
+
+
+def _tokens(portal: Portal) -> list[Stop]:
+    """API tokens: few, none, just made, and wrongly asked for."""
+    keys = portal.estate["keys"]
+    asked = {"tenant": keys["tenant"], "name": "from a browser", "role": "reader", "days": "30"}
+    return [
+        Stop("tokens, as a reader", "/tokens/", who="bob"),
+        Stop("tokens, nothing found", "/tokens/?state=revoked&q=none"),
+        Stop("tokens, wrong values", "/tokens/", statuses=(400,), body={**asked, "name": "", "days": "366"}),
+        Stop("token just made", "/tokens/", statuses=(201,), body=asked),
+        Stop("token, as the auditor", f"/tokens/{keys['token']}/", who="audrey"),
     ]
 
 

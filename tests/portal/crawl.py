@@ -7,6 +7,7 @@ is taught what an own and a foreign object are.
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote_plus, urlencode
 from uuid import uuid4
@@ -17,8 +18,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from audit.models import ReportFile, SyncRun
+from governance.access import Role
 from governance.azure.simulator.server import Simulator
-from governance.permissions import Role
 from governance.portal.tasks import make_file
 from governance.tenancy import Scope, entered
 from inventory.actions import TagRuleWish, add_tag_rule
@@ -27,6 +28,7 @@ from inventory.violation_store import judge_tenant
 from tenants.actions import save_view
 from tenants.invitations import invite
 from tenants.models import Invitation, Membership, Subscription, Tenant, TenantGroup, User
+from tenants.tokens import NewToken, make_token
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SAFE = ("GET", "HEAD")
@@ -43,10 +45,11 @@ OBJECT_OF_PARAMETER = {
     "subscription_id": "subscription",
     "file_id": "export",
     "report_id": "report",
+    "token_id": "token",
 }
 OBJECTS = (
     *("tenant", "tenant-group", "subscription", "resource", "sync", "membership", "user", "invitation"),
-    *("view", "export", "report", "orphan", "change", "tag-rule", "tag-violation"),
+    *("view", "export", "report", "orphan", "change", "tag-rule", "tag-violation", "token"),
 )
 CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -148,6 +151,7 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
         subscription = Subscription.objects.order_by("name").first()
         resource = Resource.objects.live().order_by("name").first()
         membership = Membership.objects.order_by("-id").first()
+        token = token_for(next(filter(None, people)), tenant).row
         group = TenantGroup.objects.exclude(name="everybody").get()
         words = {
             tenant.name,
@@ -162,6 +166,7 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             *map(str, Subscription.objects.values_list("id", flat=True)),
             *map(str, Membership.objects.values_list("id", flat=True)),
             *(group.name, str(group.id)),
+            *(token.name, str(token.id), token.id.hex),
             *map(str, Resource.objects.values_list("id", flat=True)),
             *map(str, ResourceChange.objects.values_list("id", flat=True)[:50]),
             *map(str, ReportFile.objects.values_list("id", flat=True)),
@@ -190,6 +195,7 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             "sync": str(run.id),
             **files,
             "view": view_of(next(filter(None, people)), tenant),
+            "token": str(token.id),
             "membership": str(membership.id),
             "user": str(membership.user_id),
             "invitation": str(Invitation.objects.order_by("id").first().id),
@@ -202,6 +208,12 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
         markers=frozenset(word for word in markers if word not in foreign),
         secrets=frozenset({there.client_secret.lower(), there.client_id.lower(), tenant.secret_ref.lower()}),
     )
+
+
+def token_for(user: User, tenant: Tenant, role: Role = Role.READER, *, name: str = "") -> NewToken:
+    """An API token of this person, named after the tenant."""
+    with entered(Scope.of(tenant.id)):
+        return make_token(user, tenant, name=name or f"token of {user.email} in {tenant.name}", role=role)
 
 
 def view_of(user: User, tenant: Tenant) -> str:
@@ -217,6 +229,20 @@ def client_of(user: User | None, **options: Any) -> Client:
     if user is not None:
         client.force_login(user)
     return client
+
+
+def whose_session_expired(user: User) -> Client:
+    """A browser that still sends the cookie of a session that is over."""
+    client = client_of(user)
+    session = client.session
+    session.set_expiry(timezone.now() - timedelta(seconds=1))
+    session.save()
+    return client
+
+
+def with_bearer(text: str) -> Client:
+    """A program with this token."""
+    return Client(headers={"Authorization": f"Bearer {text}"})
 
 
 def ask(client: Client, method: str, path: str, body: dict[str, Any] | None = None, *, as_json: bool = False) -> Any:
@@ -268,7 +294,7 @@ def leaks(response: Any, words: frozenset[str], *, asked: str = "") -> list[str]
 def comparable(response: Any, *own: str) -> tuple[int, dict[str, str], bytes]:
     """An answer without what is particular to one request: the CSRF token, and the words of the question."""
     body = CSRF.sub(b"", body_of(response))
-    headers = {name: str(value) for name, value in response.items() if name != "Content-Length"}
+    headers = {name: unquote_plus(str(value)) for name, value in response.items() if name != "Content-Length"}
     for word in own:
         body = body.replace(word.encode(), b"<asked>")
         headers = {name: value.replace(word, "<asked>") for name, value in headers.items()}

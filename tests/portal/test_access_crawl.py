@@ -16,6 +16,7 @@ from django.urls import get_resolver
 from redis import Redis
 
 from audit.models import ReportFile, ReportFileTenant, SyncRun
+from governance.access import Role
 from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.server import Simulator
 from governance.drf import KeysetPagination
@@ -24,6 +25,7 @@ from governance.tenancy import Scope, entered
 from inventory.models import HygieneState, Orphan, Resource, ResourceGroup, TagRule, TagViolation
 from tenants.actions import group_tenants
 from tenants.models import (
+    ApiToken,
     Identity,
     Invitation,
     Membership,
@@ -35,6 +37,8 @@ from tenants.models import (
     TenantGroupMember,
     User,
 )
+from tenants.tokens import revoke_token
+from tests.api.bearers import let_in, take_b2c, token_of
 from tests.conftest import sync
 from tests.portal.crawl import (
     METHODS,
@@ -52,7 +56,10 @@ from tests.portal.crawl import (
     malformed,
     missing,
     side,
+    token_for,
     view_of,
+    whose_session_expired,
+    with_bearer,
 )
 
 # Open to everybody, signed in or not. Everything else is for people.
@@ -80,6 +87,7 @@ WATCHED: tuple[type[Model], ...] = (
     HygieneState,
     Identity,
     Invitation,
+    ApiToken,
 )
 # Pages that only say no to whoever may not do what they are for.
 POST_ONLY = {"invitation-resend"}  # it names an object and is no page
@@ -88,6 +96,15 @@ FOR_PLATFORM_ADMINS = {"tenants:connect", "tenants:credentials", "tenants:make-g
 SIGN_IN = "/sign-in/"
 SESSION = "sessionid"
 SignedOut: Morsel[str] = Morsel()
+# Who comes with something else than an open session, and whom of the people they stand for.
+STANDS_FOR = {
+    "expired session": "nobody",
+    "revoked token": "nobody",
+    "token of bob": "bob",
+    "token of charlie": "charlie",
+    "B2C bearer of bob": "bob",
+}
+BY_HEADER = tuple(name for name in STANDS_FOR if name != "expired session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +117,29 @@ class World:
     broker: Any
     platforms_files: dict[str, dict[str, str]]
     views: dict[str, str]  # the key of a view that each of them saved
+    programs: dict[str, Client]  # of those who come with something else than an open session
     browsers: dict[str, Client] = field(default_factory=dict)
 
     def browser(self, who: str) -> Client:
         """This person's browser, signed in (again, after a visit that signed them out)."""
+        if who in self.programs:
+            return self.programs[who]
         kept = self.browsers.get(who)
         if kept is None or (self.people[who] and not kept.cookies.get(SESSION, SignedOut).value):
             self.browsers[who] = client_of(self.people[who])
         return self.browsers[who]
 
+    def person(self, who: str) -> User | None:
+        """Whom of the people they are."""
+        return self.people[STANDS_FOR.get(who, who)]
+
     def own(self, who: str) -> Side:
         """The tenant that the crawl takes for this person's own."""
-        return self.fabrikam if who == "charlie" else self.contoso
+        return self.fabrikam if STANDS_FOR.get(who, who) == "charlie" else self.contoso
 
     def foreign(self, who: str) -> Side:
         """The other one."""
-        return self.contoso if who == "charlie" else self.fabrikam
+        return self.contoso if self.own(who) is self.fabrikam else self.fabrikam
 
     def keys(self, who: str) -> dict[str, str]:
         """This person's own objects; a saved view and a file are a person's and not a tenant's."""
@@ -123,13 +147,16 @@ class World:
         return {**self.own(who).keys, **files, "view": self.views[who]}
 
     def forbidden(self, who: str) -> frozenset[str]:
-        """Words that no answer to this person may hold: nobody else's saved views among them."""
+        """Words that no answer to this person may hold: nobody else's saved views and tokens among them."""
+        who = STANDS_FOR.get(who, who)
         views = {word for other in self.views if other != who for word in (self.views[other], f"view of {other}@")}
         secrets = self.contoso.secrets | self.fabrikam.secrets | views
         if who in {"auditor", "pat"}:
             return secrets
         if who == "nobody":
             return secrets | self.contoso.markers | self.fabrikam.markers
+        if who in {"bob", "olga"}:
+            secrets |= {self.contoso.keys["token"], "token of alice@"}
         return secrets | self.foreign(who).markers
 
     def queue(self) -> list[Any]:
@@ -175,6 +202,9 @@ def world(
     broker = Redis.from_url(settings.CELERY_BROKER_URL)
     broker.flushdb()
     of_contoso = [people["alice"], people["olga"], people["bob"]]
+    programs = programs_of(people, contoso, fabrikam)
+    take_b2c(azure, settings)
+    programs["B2C bearer of bob"] = with_bearer(token_of(azure, let_in(cast("User", people["bob"]), azure).email))
     yield World(
         contoso=side(azure, contoso, fabrikam, of_contoso, files["alice"]),
         fabrikam=side(azure, fabrikam, contoso, [people["charlie"]], files["charlie"]),
@@ -184,18 +214,35 @@ def world(
         views={
             name: view_of(user, fabrikam if name == "charlie" else contoso) for name, user in people.items() if user
         },
+        programs=programs,
     )
     broker.flushdb()
     broker.close()
 
 
+def programs_of(people: dict[str, User | None], contoso: Tenant, fabrikam: Tenant) -> dict[str, Client]:
+    """Whoever comes with an API token of ours, or with a session that is over."""
+    alice, bob, charlie = (cast("User", people[name]) for name in ("alice", "bob", "charlie"))
+    revoked = token_for(alice, contoso, Role.ADMIN, name="revoked")
+    with entered(Scope.of(contoso.id)):
+        revoke_token(revoked.row)
+    return {
+        "expired session": whose_session_expired(alice),
+        "revoked token": with_bearer(revoked.text),
+        "token of bob": with_bearer(token_for(bob, contoso, name="of the crawl").text),
+        "token of charlie": with_bearer(token_for(charlie, fabrikam, Role.ADMIN, name="of the crawl").text),
+    }
+
+
 PEOPLE = ("alice", "olga", "bob", "charlie", "auditor", "pat", "nobody")
+EVERYBODY = (*PEOPLE, *STANDS_FOR)
 
 
 def stored(*, but: User | None = None) -> dict[str, list[dict[str, Any]]]:
     """Every value of the tables that readers must not change, a person's own saved views aside."""
     with entered(Scope.every_tenant(reason="A test looks at everything.")):
         found = {model.__name__: list(model._default_manager.order_by("pk").values()) for model in WATCHED}
+    found["ApiToken"] = [{**row, "last_used_at": None} for row in found["ApiToken"]]  # using one is no change
     found["SavedView"] = [row for row in found["SavedView"] if but is None or row["user_id"] != but.id]
     return found
 
@@ -218,7 +265,7 @@ def body_for(tenant_id: str, person: User | None = None) -> dict[str, Any]:
     """What forms and programs send to any write there is, sent to every address: most of all a role for oneself."""
     sync_now = {"tenant": tenant_id, "kind": "resources", "status": "paused", "role": "admin"}
     view = {"name": "renamed", "list": "resources", "query": f"tenant={tenant_id}", "do": "delete"}
-    tag_rule = {"key": "a-new-tag", "is_required": "true", "action": "delete"}
+    tag_rule = {"key": "a-new-tag", "is_required": "true", "action": "delete", "days": "30"}
     file = {"format": "csv", "report": "inventory"}
     return {
         **sync_now,
@@ -237,7 +284,7 @@ def body_for(tenant_id: str, person: User | None = None) -> dict[str, Any]:
 def visit(world: World, who: str, method: str, address: Address, keys: dict[str, str], tenant_id: str) -> Any:
     """One visit, and a look whether the answer says more than this person may know."""
     path = address.path(keys)
-    body = None if method in SAFE else body_for(tenant_id, world.people[who])
+    body = None if method in SAFE else body_for(tenant_id, world.person(who))
     response = ask(world.browser(who), method, path, body, as_json=address.is_api)
     # 503 is how the state of the data says that a tenant was never read: the one that pat connects on the way.
     is_fine = response.status_code < 500 or address.view == "healthz-data"
@@ -289,7 +336,7 @@ def test_the_markers_are_many_and_each_side_sees_its_own(world: World) -> None:
 # --- strangers --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("who", EVERYBODY)
 def test_no_answer_holds_a_word_of_a_foreign_tenant(world: World, who: str) -> None:
     own, foreign = world.own(who), world.foreign(who)
 
@@ -300,7 +347,9 @@ def test_no_answer_holds_a_word_of_a_foreign_tenant(world: World, who: str) -> N
                 visit(world, who, method, address, keys, foreign.keys["tenant"])
 
 
-@pytest.mark.parametrize("who", ["alice", "olga", "bob", "charlie"])
+@pytest.mark.parametrize(
+    "who", ["alice", "olga", "bob", "charlie", "token of bob", "token of charlie", "B2C bearer of bob"]
+)
 def test_a_foreign_object_answers_like_one_that_does_not_exist(world: World, who: str) -> None:
     foreign, absent, no_key = world.foreign(who).keys, missing(), malformed()
 
@@ -313,8 +362,9 @@ def test_a_foreign_object_answers_like_one_that_does_not_exist(world: World, who
                 response = visit(world, who, method, address, keys, keys["tenant"])
                 answers.append(comparable(response, *keys.values()))
             assert answers[0] == answers[1] == answers[2], f"{method} {address.view}"
-            if method in SAFE:
-                assert answers[0][0] == (405 if address.view in POST_ONLY else 404), f"{method} {address.view}"
+            if method in SAFE:  # a page takes no token: it asks to sign in, whatever is asked for
+                refused = 405 if address.view in POST_ONLY else 404
+                assert answers[0][0] == (302 if who in BY_HEADER and not address.is_api else refused), address.view
 
 
 @pytest.mark.parametrize("order", [("auditor", "alice", "charlie"), ("charlie", "auditor", "bob"), ("bob", "charlie")])
@@ -339,13 +389,14 @@ def test_people_reach_their_own_objects(world: World, who: str) -> None:
 # --- nobody -----------------------------------------------------------------------------------------------------------
 
 
-def test_nobody_is_sent_to_sign_in_or_refused(world: World) -> None:
+@pytest.mark.parametrize("who", ["nobody", "expired session", "revoked token"])
+def test_nobody_is_sent_to_sign_in_or_refused(world: World, who: str) -> None:
     for address in addresses():
         if address.view in PUBLIC:
             continue
         for keys in (world.contoso.keys, world.fabrikam.keys, missing(), malformed()):
             for method in METHODS:
-                response = visit(world, "nobody", method, address, keys, keys["tenant"])
+                response = visit(world, who, method, address, keys, keys["tenant"])
 
                 if address.is_api:
                     assert response.status_code == 401, f"{method} {address.view}"
@@ -421,6 +472,7 @@ def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], l
             "ended": ["any"],
             "older_than": ["0"],
             "key": [f"tag-of-{one.tenant.name}"],
+            "state": ["active", "revoked"],
             "kind": ["resources", "deleted"],
             "outcome": ["partial"],
             "role": ["admin", "reader"],
@@ -437,6 +489,9 @@ def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], l
     return {name: (mine[name], theirs[name], nowhere[name]) for name in mine}
 
 
+PARTS = 4  # of the parameters, so that several processes share the longest crawl of all
+
+
 def cursor_of(world: World, who: str) -> str:
     """A cursor into this person's own list of resources."""
     page = ask(client_of(world.people[who]), "GET", "/api/v1/resources/?page_size=5").json()
@@ -446,11 +501,12 @@ def cursor_of(world: World, who: str) -> str:
 WRONG = ("", "*")
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("who", ["bob", "charlie", "nobody"])
-def test_no_filter_opens_a_foreign_tenant(world: World, who: str) -> None:
+def test_no_filter_opens_a_foreign_tenant(world: World, who: str, part: int) -> None:
     values, client = values_of(world, who), client_of(world.people[who])
 
-    for name in sorted(filter_parameters()):
+    for name in sorted(filter_parameters())[part::PARTS]:
         assert name in values, f"teach the crawl about the parameter {name}"
         own, foreign, _ = values[name]
         mixed = f"{own[0]},{foreign[0]}"
@@ -519,10 +575,16 @@ def test_error_pages_hold_nothing_of_a_foreign_tenant(world: World, who: str) ->
 # --- writes -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("who", ["bob", "auditor", "charlie", "nobody"])
+@pytest.mark.parametrize(
+    "who",
+    [
+        *("bob", "auditor", "charlie", "nobody"),
+        *("expired session", "revoked token", "token of bob", "B2C bearer of bob"),
+    ],
+)
 def test_who_may_not_write_changes_nothing_anywhere(world: World, who: str) -> None:
     contoso = world.contoso.keys
-    person = world.people[who]
+    person = world.person(who)
     before = without_own_files(stored(but=person), person)
 
     for address in addresses():

@@ -21,6 +21,7 @@ from tenants.actions import group_tenants, save_view
 from tenants.authorization import access_for
 from tenants.models import Invitation, Membership, SavedView, Subscription, Tenant, User
 from tests.conftest import signed_in
+from tests.portal.crawl import token_for
 
 MOST = 18  # of a list, with what stands around it (the tenants and groups of the switcher)
 CHOICES = 6  # what the filters offer, kept until a sync stores something
@@ -362,6 +363,18 @@ def test_a_list_of_files(contoso: Tenant, bob: User, path: str) -> None:
     for rows in (1, 5, 30):
         with entered(Scope.of(contoso.id)):
             add_files(contoso, bob, rows)
+        counts[rows] = queries(browser, path)
+
+    assert_constant(counts)
+
+
+@pytest.mark.parametrize("path", ["/tokens/", "/api/v1/tokens/"])
+def test_a_list_of_tokens(contoso: Tenant, alice: User, bob: User, path: str) -> None:
+    browser = signed_in(alice)
+    counts: dict[int, tuple[int, int]] = {}
+    for rows in (1, 5, 30):
+        for number in range(max(counts, default=0), rows):
+            token_for(bob, contoso, name=f"number {number}")
         counts[rows] = queries(browser, path)
 
     assert_constant(counts)

@@ -1,6 +1,7 @@
 """``manage.py runsimulator``: a local Azure to connect tenants to, until it is interrupted."""
 
 import json
+import shlex
 import signal
 import threading
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from governance.azure.simulator.directory import B2C_DOMAIN, SIGN_IN_POLICY, Person
+from governance.azure.simulator.directory import API_SCOPE, B2C_DOMAIN, SIGN_IN_POLICY, Person
 from governance.azure.simulator.server import Simulator
 from governance.azure.simulator.world import Tenant, stored_day
 
@@ -109,6 +110,18 @@ def _environment(simulator: Simulator) -> dict[str, str]:
         "SIGN_IN_B2C_POLICY": SIGN_IN_POLICY,
         "SIGN_IN_B2C_CLIENT_ID": simulator.directory.application.client_id,
         "SIGN_IN_B2C_CLIENT_SECRET": simulator.directory.application.client_secret,
+        "API_TOKEN_PROVIDERS": json.dumps([_token_provider(simulator)]),
+    }
+
+
+def _token_provider(simulator: Simulator) -> dict[str, Any]:
+    """The simulated Azure AD B2C, as the API takes its access tokens."""
+    return {
+        "issuer": f"{simulator.url}/{simulator.directory.tenant_id}/v2.0/",
+        "discovery_url": f"{simulator.url}/{B2C_DOMAIN}/{SIGN_IN_POLICY}/v2.0/.well-known/openid-configuration",
+        "audience": simulator.directory.application.api_client_id,
+        "scope": API_SCOPE,
+        "policies": [SIGN_IN_POLICY],
     }
 
 
@@ -152,7 +165,7 @@ def _in_words(simulator: Simulator) -> str:
         f"Azure simulator on {simulator.url}, day {simulator.day}. Ctrl-C stops it.",
         f"Certificate authority: {simulator.ca_file.resolve()}",
         "",
-        *(f"export {name}={value}" for name, value in _environment(simulator).items()),
+        *(f"export {name}={shlex.quote(value)}" for name, value in _environment(simulator).items()),
     ]
     for tenant in simulator.tenants:
         lines += ["", f"export {_secret_variable(tenant)}='{tenant.client_secret}'", _connect_line(tenant)]
