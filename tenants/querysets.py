@@ -76,7 +76,7 @@ class MembershipManager(TenantManager.from_queryset(MembershipQuerySet)):  # typ
     """Memberships are scoped like everything else, but for the one question that makes the scope."""
 
     def where_people_are_seen_by(self, access: Access, column: str) -> models.Q:
-        """The condition for rows of tenants whose people this access may see: narrower, perhaps, than the memberships."""
+        """The condition for rows of tenants whose people this access may see: maybe fewer than the memberships."""
         if access.may(Permission.SEE_PEOPLE):
             return models.Q()
         seen = sorted(tenant_id for tenant_id in access.roles if access.may(Permission.SEE_PEOPLE, tenant_id))
