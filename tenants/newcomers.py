@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from audit.trail import gathered, record
 from audit.verbs import Verb
+from governance.tenancy import Scope, entered
 from tenants.identities import ProvenIdentity, bind_identity
 from tenants.invitations import Offer, WrongPersonError, accept
 from tenants.models import Membership, User
@@ -31,7 +32,8 @@ def accept_as_newcomer(offer: Offer, proven: ProvenIdentity, *, now: datetime) -
     if not is_for(offer, proven):
         raise WrongPersonError
     with gathered():
-        user = _new_user(offer.email, proven.name)
+        with entered(Scope.every_tenant(reason="An account is made for somebody who belongs to no tenant yet.")):
+            user = _new_user(offer.email, proven.name)
         record(Verb.PERSON_CREATED, tenant_id=None, target=user, after={"email": user.email, "by": "invitation"})
         bind_identity(user, proven.issuer, proven.subject)
         return user, accept(offer, user, now=now)

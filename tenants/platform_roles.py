@@ -1,9 +1,11 @@
 """The roles over the whole platform: giving and taking them. The last admin of the platform stays."""
 
+from contextlib import AbstractContextManager
+
 from django.db import transaction
 from django.utils import timezone
 
-from audit.trail import record
+from audit.trail import gathered, record
 from audit.verbs import Verb
 from governance.tenancy import Scope, entered
 from tenants.models import Invitation, Membership, User
@@ -14,12 +16,28 @@ class LastPlatformAdminError(Exception):
     """What was asked for would leave the platform without anybody who may administer it. Nothing was changed."""
 
 
+def person_with(email: str) -> User | None:
+    """Whoever has an account with this address, whatever its letter case."""
+    with _everywhere():
+        found: User | None = User.objects.filter(email=email.strip().lower()).first()
+    return found
+
+
 @transaction.atomic
 def set_platform_role(user: User, role: User.PlatformRole) -> bool:
     """Make a person auditor or admin of the platform, or neither. Whether anything changed.
 
     Raises LastPlatformAdminError when no admin of the platform with an open account would be left.
     """
+    with _everywhere(), gathered():
+        return _set(user, role)
+
+
+def _everywhere() -> AbstractContextManager[Scope]:
+    return entered(Scope.every_tenant(reason="The platform's people belong to no tenant, and may have acted in any."))
+
+
+def _set(user: User, role: User.PlatformRole) -> bool:
     admins = User.objects.filter(platform_role=User.PlatformRole.ADMIN)
     admins.update(platform_role=User.PlatformRole.ADMIN)  # holds their rows until the end: one change at a time
     before = User.objects.values_list("platform_role", flat=True).get(id=user.id)
@@ -39,7 +57,8 @@ def set_platform_role(user: User, role: User.PlatformRole) -> bool:
 
 def _withdraw_invitations(user: User) -> None:
     """Revoke what they offered in tenants that they do not administer by themselves."""
-    with entered(Scope.every_tenant(reason="A platform admin may have invited people into any tenant.")):
-        own = Membership.objects.filter(user=user, role=Membership.RoleWord.ADMIN).values("tenant_id")
-        offered = Invitation.objects.pending().filter(invited_by=user).exclude(tenant_id__in=own)
-        offered.update(revoked_at=timezone.now(), mail_due_at=None)
+    own = Membership.objects.filter(user=user, role=Membership.RoleWord.ADMIN).values("tenant_id")
+    offered = Invitation.objects.pending().filter(invited_by=user).exclude(tenant_id__in=own)
+    for row in offered:
+        record(Verb.INVITATION_REVOKED, tenant_id=row.tenant_id, target=row, reason="Who invited may not any more.")
+    offered.update(revoked_at=timezone.now(), mail_due_at=None)

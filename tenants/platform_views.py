@@ -13,7 +13,7 @@ from governance.access import Permission, access_of, require
 from governance.gate import requires
 from tenants.forms import plain
 from tenants.models import User
-from tenants.platform_roles import LastPlatformAdminError, set_platform_role
+from tenants.platform_roles import LastPlatformAdminError, person_with, set_platform_role
 
 
 class PlatformRoleForm(forms.Form):
@@ -36,7 +36,7 @@ class PlatformRoleForm(forms.Form):
 
     def clean_email(self) -> User:
         """The person. Platform admins are told all about accounts (docs/adr/0009), so this may say there is none."""
-        user: User | None = User.objects.filter(email=self.cleaned_data["email"].lower()).first()
+        user = person_with(self.cleaned_data["email"])
         if user is None:
             raise forms.ValidationError("Nobody has an account with this address.")
         return user

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from audit.trail import Actor, acting_as
 from governance.management.answers import add_json_option, answer
 from tenants.models import User
-from tenants.platform_roles import LastPlatformAdminError, set_platform_role
+from tenants.platform_roles import LastPlatformAdminError, person_with, set_platform_role
 
 
 class Command(BaseCommand):
@@ -24,10 +24,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Change it, unless that leaves no admin."""
-        email = options["email"].strip().lower()
-        user: User | None = User.objects.filter(email=email).first()
+        user = person_with(options["email"])
         if user is None:
-            raise CommandError(f"Nobody has an account with the address {email}.")
+            raise CommandError(f"Nobody has an account with the address {options['email']}.")
         try:
             with acting_as(Actor.command("platform_role")):
                 changed = set_platform_role(user, User.PlatformRole(options["role"].replace("none", "")))
