@@ -16,10 +16,11 @@ class Verb(TextChoices):
 
     # --- refusals ---
     ACCESS_REFUSED = "access.refused", "Refused"
-    ADDRESS_REFUSED = "address.refused", "Asked for what is not there for them"
+    ADDRESS_REFUSED = "address.refused", "Not there for them"
 
     # --- reading ---
     TENANT_LOOKED_AT = "tenant.looked_at", "Looked at"
+    EVERY_TENANT_LOOKED_AT = "every_tenant.looked_at", "Looked at every tenant"
     EXPORT_MADE = "export.made", "Exported"
     FILE_ASKED_FOR = "file.asked_for", "Asked for a file"
     FILE_MADE = "file.made", "Made a file"

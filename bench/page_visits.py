@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from audit.models import SyncRun
+from audit.models import AuditEvent, SyncRun
 from bench.list_requests import HOST, seconds_of, statements_of
 from governance.access import Role
 from governance.keys import new_id
@@ -75,6 +75,7 @@ def _keys(user: User) -> dict[str, str]:
         group_tenants("every-tenant", list(Tenant.objects.all()))
         invite([tenant], "guest@guests.example", Role.READER, by=user)
         models |= {"tag-rule": TagRule, "membership": Membership, "tenant-group": TenantGroup, "invitation": Invitation}
+        models |= {"audit-event": AuditEvent}
         keys = {
             name: str(model._default_manager.order_by("pk").values_list("pk")[0][0]) for name, model in models.items()
         }

@@ -10,6 +10,7 @@ from django.db import models
 from django.http import Http404, HttpRequest
 
 from governance.permissions import Holder, Permission, Reach, Role
+from governance.sights import saw
 from governance.tenancy import Scope
 
 __all__ = ["NO_ACCESS", "Access", "Permission", "Role", "access_of", "get_visible_or_404", "granted", "require"]
@@ -83,6 +84,8 @@ def granted(request: HttpRequest) -> frozenset[Permission]:
 def get_visible_or_404(rows: "models.QuerySet[Row]", key: Any) -> Row:
     """The row with this primary key if it is in scope. Foreign, missing and malformed keys are the same 404."""
     try:
-        return rows.get(pk=UUID(str(key)))
+        row = rows.get(pk=UUID(str(key)))
     except (ObjectDoesNotExist, ValueError) as error:
         raise Http404 from error
+    saw(row)
+    return row

@@ -105,6 +105,8 @@ class Permission(Enum):
     SEE_PEOPLE = "see-people"
     MANAGE_PEOPLE = "manage-people"
     LEAVE_WITHOUT_ADMIN = "leave-without-admin"
+    SEE_AUDIT = "see-audit"
+    SEE_PLATFORM_AUDIT = "see-platform-audit"
     CONNECT_TENANTS = "connect-tenants"
     CHANGE_CREDENTIALS = "change-credentials"
     MAKE_GROUPS = "make-groups"
@@ -192,6 +194,18 @@ MATRIX: Mapping[Permission, Rule] = {
         "Take the role of its last admin away. For everybody else a tenant keeps one.",
         Reach.PLATFORM,
         _PLATFORM_ADMINS,
+    ),
+    Permission.SEE_AUDIT: Rule(
+        "See the audit trail",
+        "See what was done in the tenant and who looked at it; take its chain along, to prove that nobody altered it.",
+        Reach.TENANT,
+        _ADMINS | _PLATFORM,
+    ),
+    Permission.SEE_PLATFORM_AUDIT: Rule(
+        "See the platform's audit trail",
+        "See what was done to no tenant: sign-ins, refusals, groups, platform roles.",
+        Reach.PLATFORM,
+        _PLATFORM,
     ),
     Permission.CONNECT_TENANTS: Rule(
         "Connect tenants", "Connect an Azure tenant to the platform.", Reach.PLATFORM, _PLATFORM_ADMINS

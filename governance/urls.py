@@ -8,6 +8,7 @@ from governance.access import Permission
 from governance.gate import requires
 from governance.portal import health
 from governance.portal.api import SyncView
+from governance.portal.audit_api import AuditEventView, LookView
 from governance.portal.files_api import ContentView, ExportView, ReportView
 from inventory.api import ChangeView, ResourceView
 from inventory.hygiene_api import FeedView, OrphanView, TagComplianceView, TagRuleView, TagViolationView
@@ -36,6 +37,7 @@ api.register("orphans", OrphanView, basename="orphan")
 api.register("changes", FeedView, basename="change")
 api.register("tag-rules", TagRuleView, basename="tag-rule")
 api.register("tag-violations", TagViolationView, basename="tag-violation")
+api.register("audit/events", AuditEventView, basename="audit-event")
 
 urlpatterns = [
     path("sign-in/", public(SignInView.as_view()), name="sign-in"),
@@ -57,6 +59,7 @@ urlpatterns = [
     ),
     path("api/<str:version>/tag-compliance/", TagComplianceView.as_view({"get": "list"}), name="tag-compliance"),
     path("api/<str:version>/tenants/<str:tenant_id>/preflight/", PreflightView.as_view(), name="tenant-preflight"),
+    path("api/<str:version>/tenants/<str:tenant_id>/looks/", LookView.as_view({"get": "list"}), name="tenant-looks"),
     path("api/<str:version>/me/", MeView.as_view(), name="me"),
     path("api/schema/", public(SpectacularAPIView.as_view(api_version="v1")), name="schema"),
     path(

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema_field
 
 from governance.filters import StrictFilterSet
+from governance.sights import narrowed_to
 from tenants.models import Subscription, Tenant, TenantGroup, TenantGroupMember
 
 TENANT_SORTS = {"name": "name", "connected_at": "connected_at"}
@@ -27,6 +28,7 @@ class TenantField(forms.CharField):
         tenant = find_tenant(text)
         if tenant is None:
             raise forms.ValidationError("There is no such tenant, or you may not see it.")
+        narrowed_to("tenant", lambda: frozenset({tenant.id}))
         return tenant
 
 
@@ -51,6 +53,7 @@ class GroupField(forms.CharField):
         group = find_group(name)
         if group is None:
             raise forms.ValidationError("There is no such group of tenants, or you may not see it.")
+        narrowed_to("group", lambda: frozenset(_members(group)))
         return group
 
 

@@ -64,6 +64,7 @@ def tenant(request: HttpRequest, tenant_id: str) -> HttpResponse:
         "preflight": last_preflight(row),
         "groups": TenantGroup.objects.filter(members__tenant=row),
         "may_see_people": access.may(Permission.SEE_PEOPLE, row.id),
+        "may_see_audit": access.may(Permission.SEE_AUDIT, row.id),
         "may_pause": access.may(Permission.PAUSE, row.id),
         "may_off_board": access.may(Permission.OFF_BOARD, row.id),
         "may_change_credentials": access.may(Permission.CHANGE_CREDENTIALS),

@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from audit.models import ReportFile, SyncRun
+from audit.models import AuditEvent, ReportFile, SyncRun
 from governance.access import Role
 from governance.azure.simulator.server import Simulator
 from governance.portal.tasks import make_file
@@ -46,10 +46,12 @@ OBJECT_OF_PARAMETER = {
     "file_id": "export",
     "report_id": "report",
     "token_id": "token",
+    "event_id": "audit-event",
+    "chain_id": "tenant",
 }
 OBJECTS = (
     *("tenant", "tenant-group", "subscription", "resource", "sync", "membership", "user", "invitation"),
-    *("view", "export", "report", "orphan", "change", "tag-rule", "tag-violation", "token"),
+    *("view", "export", "report", "orphan", "change", "tag-rule", "tag-violation", "token", "audit-event"),
 )
 CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -173,6 +175,7 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             *map(str, Invitation.objects.values_list("id", flat=True)),
             *map(str, Invitation.objects.values_list("letter", flat=True)),
             *Invitation.objects.values_list("email", flat=True),
+            *map(str, AuditEvent.objects.values_list("id", flat=True)),
         }
         rule = TagRule.objects.in_force().order_by("key").first()
         words |= {
@@ -194,6 +197,7 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             "resource": str(resource.id),
             "sync": str(run.id),
             **files,
+            "audit-event": str(AuditEvent.objects.order_by("-sequence").first().id),
             "view": view_of(next(filter(None, people)), tenant),
             "token": str(token.id),
             "membership": str(membership.id),

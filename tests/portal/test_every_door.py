@@ -41,6 +41,7 @@ HOLDERS = {
     Permission.PAUSE: ADMINS,
     Permission.SEE_PEOPLE: ADMINS | {"auditor"},
     Permission.MANAGE_PEOPLE: ADMINS,
+    Permission.SEE_AUDIT: ADMINS | {"auditor"},
     Permission.CONNECT_TENANTS: {"pat"},
     Permission.CHANGE_CREDENTIALS: {"pat"},
     Permission.MAKE_GROUPS: {"pat"},

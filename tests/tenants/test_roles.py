@@ -29,9 +29,11 @@ ADMINISTERED = OPERATED | {
     Permission.PAUSE,
     Permission.SEE_PEOPLE,
     Permission.MANAGE_PEOPLE,
+    Permission.SEE_AUDIT,
 }
 FOR_ANYBODY = {Permission.PUBLIC, Permission.OWN}
 AUDITED = FOR_ANYBODY | SEEN | {Permission.SEE_PEOPLE, Permission.SEE_PLATFORM_ROLES}
+AUDITED |= {Permission.SEE_AUDIT, Permission.SEE_PLATFORM_AUDIT}
 HELD = {Role.READER: SEEN, Role.OPERATOR: OPERATED, Role.ADMIN: ADMINISTERED}
 
 
