@@ -17,7 +17,7 @@ RUN apt-get update \
 COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 GOVERNANCE_ENVIRONMENT=production
 WORKDIR /app
-COPY manage.py ./
+COPY manage.py gunicorn.conf.py ./
 COPY governance governance
 COPY tenants tenants
 COPY inventory inventory

@@ -28,7 +28,7 @@ from audit.verbs import Verb
 from governance import storage
 from governance.bulk import in_batches
 from governance.schedules import KEPT_DAYS
-from governance.tenancy import Scope, entered
+from governance.tenancy import Scope, entered, require_in_scope
 
 log = structlog.get_logger(__name__)
 
@@ -156,11 +156,15 @@ def expire(now: datetime) -> int:
 
 def set_tenants(row: ReportFile, tenants: Iterable[UUID]) -> None:
     """The file holds rows of exactly these tenants. Call within a scope that has them all, inside a transaction."""
-    every = ReportFileTenant.objects.across_tenants(reason="The whole set is replaced, whatever it held.")
-    every.filter(file_id=row.id).delete()
-    ReportFileTenant.objects.bulk_create(
-        (ReportFileTenant(tenant_id=tenant_id, file_id=row.id) for tenant_id in sorted(tenants)), batch_size=500
-    )
+    wanted = sorted(set(tenants))
+    require_in_scope(wanted)
+    with entered(Scope.every_tenant(reason="The whole set is replaced, whatever it held.")):
+        ReportFileTenant.objects.filter(file_id=row.id).delete()
+        ReportFileTenant.objects.bulk_create(
+            (ReportFileTenant(tenant_id=tenant_id, file_id=row.id) for tenant_id in wanted), batch_size=500
+        )
+        ReportFile.objects.filter(id=row.id).update(tenant_count=len(wanted))
+    row.tenant_count = len(wanted)
 
 
 def tenants_of(row: ReportFile) -> frozenset[UUID]:

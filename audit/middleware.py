@@ -10,6 +10,7 @@ from audit import looks, refusals
 from audit.verbs import Verb
 from governance.access import access_of
 from governance.actors import Actor, ActorKind, acting_as
+from governance.addresses import address_of
 from governance.permissions import Holder
 from governance.sights import Sight, watched
 
@@ -51,11 +52,6 @@ def actor_of(request: HttpRequest) -> Actor:
     where = {"request_id": request_id(), "address": address_of(request)}
     user: Any = getattr(request, "user", None)
     return Actor.person(user, **where) if user is not None and user.is_authenticated else Actor.nobody(**where)
-
-
-def address_of(request: HttpRequest) -> str:
-    """Where the request comes from, as far as the connection tells."""
-    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def request_id() -> str:

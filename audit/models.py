@@ -127,8 +127,9 @@ class ReportFile(models.Model):
     """A file that was asked for: an export of a list, or a report. The row is there before the file and after it.
 
     It belongs to the person who asked (`owner`), not to one tenant: `tenant_rows` says exactly which tenants' rows it
-    holds, and its manager hides it from every scope that lacks one of them. `attempt` counts the workers that took it
-    up; each writes a blob of its own, so that one that was thought dead cannot spoil the file of the next.
+    holds, and its manager hides it from every scope that lacks one of them. `tenant_count` says how many they are: no
+    scope can count what it does not see. `attempt` counts the workers that took it up; each writes a blob of its own,
+    so that one that was thought dead cannot spoil the file of the next.
     `selection` lists the ids of the rows chosen by hand; empty means all that the query finds. `coverage` says, in the
     words of the API, how complete the data were when the file was made.
     """
@@ -173,6 +174,7 @@ class ReportFile(models.Model):
     process = models.CharField(max_length=64, blank=True)  # as in SyncRun
     expected = models.PositiveIntegerField(null=True, blank=True)  # rows; None while unknown
     rows = models.PositiveIntegerField(default=0)  # written so far
+    tenant_count = models.PositiveIntegerField(default=0)
     coverage = models.JSONField(null=True, blank=True)
     blob = models.CharField(max_length=200, blank=True)  # its name in the container
     size_bytes = models.PositiveBigIntegerField(null=True, blank=True)

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import models
+from django.db.models.functions import Coalesce
 
-from governance.tenancy import Scope, TenantQuerySet, current_scope
+from governance.tenancy import TenantQuerySet, across_tenants, current_scope
 
 
 class SyncRunQuerySet(TenantQuerySet[Any]):
@@ -74,21 +75,17 @@ class ReportFileManager(models.Manager.from_queryset(ReportFileQuerySet)):  # ty
     """Hides every file that holds a tenant outside the current scope; raises UnscopedError when there is none."""
 
     def get_queryset(self) -> ReportFileQuerySet:
-        """The files that hold nothing but what is in scope."""
-        return self._within(current_scope())
-
-    def across_tenants(self, *, reason: str) -> ReportFileQuerySet:
-        """Every file, whatever the scope: for the platform's own work on them."""
-        return self._within(Scope.every_tenant(reason=reason))
-
-    def _within(self, scope: Scope) -> ReportFileQuerySet:
+        """The files that hold nothing but what is in scope: as many of their tenants are seen as there are."""
         rows: ReportFileQuerySet = super().get_queryset()
-        if scope.is_every_tenant:
+        if current_scope().is_every_tenant:
             return rows
-        tenants: Any = apps.get_model("audit", "ReportFileTenant")._default_manager
-        held = tenants.across_tenants(reason="What a file holds beyond the scope is the reason to hide it.")
-        foreign = held.filter(file=models.OuterRef("pk")).exclude(scope.condition("tenant_id"))
-        return rows.filter(~models.Exists(foreign))
+        held = apps.get_model("audit", "ReportFileTenant")._default_manager.filter(file=models.OuterRef("pk"))
+        seen = held.order_by().values("file").annotate(seen=models.Count("pk")).values("seen")
+        return rows.filter(tenant_count=Coalesce(models.Subquery(seen), 0))
+
+    def across_tenants(self, *, reason: str) -> Any:
+        """Every file, whatever the scope: for the platform's own work on them."""
+        return across_tenants(super().get_queryset(), reason=reason)
 
 
 class AppendOnlyError(RuntimeError):

@@ -7,12 +7,12 @@
             ...
         run.conclude(Outcome.OK, receipts)
 
-Leaving the block without `conclude` records the run as failed, with the error as its reason.
+Leaving the block without `conclude` records the run as failed, with the kind of error as its reason.
 """
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -100,9 +100,11 @@ class ActiveRun:
     """The run this process is doing."""
 
     row: SyncRun
+    withhold: Callable[[str], str] = str  # what the tenant's people read: the words without its credentials
     tally: Tally = field(default_factory=Tally)
     set_aside: list[SetAsideRow] = field(default_factory=list)
     concluded: bool = False
+    reason: str = ""  # in full, for commands and logs
 
     @property
     def id(self) -> UUID:
@@ -117,8 +119,9 @@ class ActiveRun:
         """Count a row that could not be read and keep it with its reason."""
         self.tally.set_aside += 1
         if len(self.set_aside) < KEPT_SET_ASIDE_ROWS:
+            words = self.withhold(reason)
             self.set_aside.append(
-                SetAsideRow(tenant_id=self.row.tenant_id, run=self.row, azure_id=azure_id, reason=reason)
+                SetAsideRow(tenant_id=self.row.tenant_id, run=self.row, azure_id=azure_id, reason=words)
             )
 
     @contextmanager
@@ -137,11 +140,15 @@ class ActiveRun:
 
         Without receipts those of the run before are carried on as incomplete: what was known stays known, and dated.
         """
+        self.reason = reason
         if receipts is None:
             receipts = carried_receipts(self.row, reason)
+        for receipt in receipts:
+            receipt.reason = self.withhold(receipt.reason)
         SetAsideRow.objects.bulk_create(self.set_aside)
         CoverageReceipt.objects.bulk_create(receipts)
-        self.row.outcome, self.row.reason, self.row.finished_at = outcome, reason[:1000], timezone.now()
+        self.row.outcome, self.row.finished_at = outcome, timezone.now()
+        self.row.reason = self.withhold(reason)[:1000]
         for name, count in asdict(self.tally).items():
             setattr(self.row, name, count)
         self.row.save()
@@ -155,20 +162,23 @@ class ActiveRun:
             kind=self.row.kind,
             outcome=self.row.outcome,
             seconds=round(self.row.seconds or 0.0, 2),
-            reason=self.row.reason,
+            reason=self.reason,
             retry_after_seconds=retry_after_seconds,
             **asdict(self.tally),
         )
 
 
 @contextmanager
-def sync_run(tenant_id: UUID, kind: str, *, requested_by: UUID | None = None) -> Iterator[ActiveRun]:
+def sync_run(
+    tenant_id: UUID, kind: str, *, requested_by: UUID | None = None, withhold: Callable[[str], str] = str
+) -> Iterator[ActiveRun]:
     """Be the one run of `kind` for this tenant, within the tenant's scope.
 
+    `withhold` takes out of reasons what the tenant's people must not read, before they are stored.
     Raises RunInProgressError when another process is at it. A run whose process died is closed as failed first.
     """
     with entered(Scope.of(tenant_id)), structlog.contextvars.bound_contextvars(tenant_id=str(tenant_id), sync=kind):
-        run = ActiveRun(_begin(tenant_id, kind, requested_by))
+        run = ActiveRun(_begin(tenant_id, kind, requested_by), withhold)
         with structlog.contextvars.bound_contextvars(run_id=str(run.id)):
             try:
                 yield run
@@ -277,9 +287,10 @@ def _close_dead(run: SyncRun, now: datetime) -> None:
 def _close_after(error: BaseException, run: ActiveRun) -> None:
     if run.concluded or isinstance(error, RunLostError):
         return
-    log.error("sync_run_failed", error=str(error))
+    # What was not expected is not told in its own words: they may hold data, or the address of the database.
+    log.error("sync_run_failed", exc_info=error)
     with run.page():
-        run.conclude(Outcome.FAILED, reason=str(error) or type(error).__name__)
+        run.conclude(Outcome.FAILED, reason=f"It ended with {type(error).__name__}. The log tells more under {run.id}.")
 
 
 def _start_time(pid: int) -> str:

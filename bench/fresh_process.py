@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from bench.databases import PROJECT
+from governance.limits import UNREACHED
 
 LONGEST_SECONDS = 900
 
@@ -24,7 +25,7 @@ def answer_of(function: str, arguments: Mapping[str, Any], *, environment: Mappi
         command,
         check=True,
         cwd=PROJECT,
-        env={**os.environ, **quiet, **environment},
+        env={**os.environ, **UNREACHED, **quiet, **environment},
         stdout=subprocess.PIPE,
         text=True,
         timeout=LONGEST_SECONDS,

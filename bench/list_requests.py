@@ -45,7 +45,7 @@ def addresses() -> dict[str, str]:
 def reader() -> Client:
     """A browser with the reader signed in."""
     client = Client(SERVER_NAME=HOST)
-    client.force_login(User.objects.get(email=EMAIL))
+    client.force_login(User.objects.get_by_natural_key(EMAIL))
     return client
 
 

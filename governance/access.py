@@ -9,6 +9,7 @@ from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest
 
+from governance import throttling
 from governance.permissions import Holder, Permission, Reach, Role
 from governance.sights import saw
 from governance.tenancy import Scope
@@ -82,10 +83,15 @@ def granted(request: HttpRequest) -> frozenset[Permission]:
 
 
 def get_visible_or_404(rows: "models.QuerySet[Row]", key: Any) -> Row:
-    """The row with this primary key if it is in scope. Foreign, missing and malformed keys are the same 404."""
+    """The row with this primary key if it is in scope. Foreign, missing and malformed keys are the same 404.
+
+    The request counts for the row's tenant. Raises TooManyRequestsError (429).
+    """
     try:
         row = rows.get(pk=UUID(str(key)))
     except (ObjectDoesNotExist, ValueError) as error:
         raise Http404 from error
     saw(row)
+    if tenant_id := getattr(row, getattr(rows.model._default_manager, "tenant_column", ""), None):
+        throttling.about(tenant_id)
     return row

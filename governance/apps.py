@@ -10,8 +10,9 @@ class GovernanceConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the Celery app this process's own, so that the web enqueues where the worker listens; add the checks."""
-        from governance import celery, checks, sign_in_checks
+        from governance import celery, checks, isolation, sign_in_checks
 
         celery.app.set_default()
         checks.register_all()
+        isolation.register()
         sign_in_checks.register_all()

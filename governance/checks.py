@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core import checks
 from django.db import connection
 
-from governance import doors, pdf
+from governance import deployment, doors, pdf
 from governance.storage import insecure_endpoint
 
 MICROSOFT_HOSTS = (
@@ -31,7 +31,8 @@ ENDPOINTS = ("AZURE_AUTHORITY_HOST", "AZURE_ARM_ENDPOINT", "AZURE_GRAPH_ENDPOINT
 
 def register_all() -> None:
     """Make the checks part of `manage.py check` and of every start."""
-    for check in (environment, azure_endpoints, redis, database, containers, mail, pdf_libraries, token_providers):
+    own = (environment, azure_endpoints, redis, database, containers, mail, pdf_libraries, token_providers)
+    for check in (*own, *deployment.CHECKS):
         checks.register(check, checks.Tags.compatibility)
     checks.register(doors.gate_stands, checks.Tags.compatibility)
     checks.register(doors.every_door_names_its_permission, checks.Tags.urls)

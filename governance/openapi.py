@@ -7,7 +7,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
-from governance.drf import PROBLEM_JSON, CoverageSerializer, ProblemSerializer
+from governance.drf import CoverageSerializer, ProblemSerializer
+from governance.problems import PROBLEM_JSON
 from governance.tenancy import Scope, entered
 
 
@@ -58,9 +59,10 @@ class ProblemAutoSchema(AutoSchema):
         return responses
 
     def _error_codes(self) -> list[str]:
-        codes = ["401", "503"]
+        codes = ["401", "429", "503"]
         if self.method != "GET":
             codes += ["400", "403", "404"]
+            codes += ["413", "415"] if self.method != "DELETE" else []
             codes += ["409"] if getattr(self.view, "conflicts", False) else []
         elif self._is_list_view():
             codes += ["400"]

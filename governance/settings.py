@@ -4,11 +4,12 @@ Any variable may also be given as NAME_FILE, the path of a file that holds the v
 Contradictions between settings are system checks: `governance/checks.py`. `.env.example` lists the variables.
 """
 
+import ssl
 from pathlib import Path
 
 from environs import FileAwareEnv
 
-from governance import schedules, storage, telemetry, token_providers
+from governance import limits, schedules, storage, telemetry, token_providers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -23,6 +24,8 @@ INSECURE_KEY = "insecure-development-key-never-used-in-production"
 SECRET_KEY: str = env.str("DJANGO_SECRET_KEY", INSECURE_KEY)
 ALLOWED_HOSTS: list[str] = env.list("DJANGO_ALLOWED_HOSTS", ["127.0.0.1", "localhost"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", [])
+# Proxies of ours before the platform: 0 = none, 1 = App Service, 2 = Front Door and App Service. See addresses.py.
+TRUSTED_PROXY_HOPS: int = env.int("TRUSTED_PROXY_HOPS", 0)
 
 ROOT_URLCONF = "governance.urls"
 WSGI_APPLICATION = "governance.wsgi.application"
@@ -34,12 +37,14 @@ USE_I18N = False
 
 # --- What it is made of --------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
+    "governance",  # first: its commands take the place of Django's
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "corsheaders",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -47,28 +52,31 @@ INSTALLED_APPS = [
     "django_structlog",
     "django_htmx",
     "social_django",
-    "governance",
     "audit",
     "tenants",
     "inventory",
 ]
 
 MIDDLEWARE = [
+    # What sets headers stands outside of what answers: static files, redirects and refusals carry them too.
+    "governance.middleware.HeadersMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tenants.middleware.AuthenticationMiddleware",
     "tenants.middleware.BearerMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "tenants.middleware.ScopeMiddleware",
     "audit.middleware.ActorMiddleware",
     "governance.gate.GateMiddleware",
+    "governance.middleware.LimitMiddleware",  # the innermost: it counts a person and the tenants in scope
 ]
 
 TEMPLATES = [
@@ -101,6 +109,9 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     # A file, not memory: the tests start other processes that must see the same rows.
     _database["TEST"] = {"NAME": env.str("TEST_SQLITE_PATH", str(BASE_DIR / ".pytest_cache" / "test.sqlite3"))}
 elif _database["ENGINE"] == "django.db.backends.postgresql":
+    _database["ENGINE"] = "governance.database.postgresql"  # tells the database the scope of each statement
+    # A cursor on the server would read its rows under whatever scope is told by then.
+    _database["DISABLE_SERVER_SIDE_CURSORS"] = True
     _database["CONN_MAX_AGE"] = 60
     _database["CONN_HEALTH_CHECKS"] = True
 elif _database["ENGINE"] in {"mssql", "sql_server.pyodbc"}:  # the latter is what dj-database-url makes of mssql://
@@ -108,7 +119,7 @@ elif _database["ENGINE"] in {"mssql", "sql_server.pyodbc"}:  # the latter is wha
     # Words of the connection string may stand in the URL: mssql://user:password@host/name?Encrypt=no
     _words = {"Encrypt": "yes", "TrustServerCertificate": "no"}
     _words = {word: _options.pop(word, value) for word, value in _words.items()}
-    _database["ENGINE"] = "mssql"
+    _database["ENGINE"] = "governance.database.mssql"  # mssql-django's, told the scope of each statement
     _database["CONN_MAX_AGE"] = 60
     _options.setdefault("python_driver", "mssql_python")
     _options.setdefault("extra_params", ";".join(f"{word}={value}" for word, value in _words.items()))
@@ -122,18 +133,31 @@ CACHES = {
         "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 2, "SOCKET_TIMEOUT": 5},
     }
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # This process's own memory: limits are counted here while Redis does not answer.
+    "process": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "process",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
 }
+RATE_LIMITS = limits.from_environment(env.str)  # the table and its reasons: governance/limits.py
 # A cache that is down makes answers slower, not wrong: sessions are in the database too. /healthz says that it is down.
 DJANGO_REDIS_IGNORE_EXCEPTIONS = True
 DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_COOKIE_AGE = 8 * 60 * 60  # seconds
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
-SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+if (
+    PRODUCTION
+):  # __Host-: a browser takes it by https only, from this very host, and no sibling of the domain can set it
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 
 CELERY_BROKER_URL = f"{REDIS_URL.rstrip('/')}/0" if REDIS_URL else "redis://127.0.0.1:6379/0"
+if REDIS_URL.startswith("rediss:"):  # Celery's own default takes any certificate
+    CELERY_BROKER_USE_SSL = {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60 * 60, "socket_connect_timeout": 2, "max_retries": 1}
 CELERY_TASK_IGNORE_RESULT = True  # the outcome of a sync is its SyncRun, not a Celery result
@@ -218,7 +242,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "governance.gate.Gate"],
     "DEFAULT_RENDERER_CLASSES": ["governance.rendering.OrjsonRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["governance.parsing.BoundedJSONParser"],
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS would tell the form of each write; the description does that
     "DEFAULT_SCHEMA_CLASS": "governance.openapi.ProblemAutoSchema",
     "EXCEPTION_HANDLER": "governance.drf.problem_response",
     "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.URLPathVersioning",
@@ -264,6 +289,7 @@ STORAGES = {
     ),
 }
 WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],
@@ -277,15 +303,39 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     }
 }
+UNUSED_FEATURES = (  # of a browser; what is embedded may not use them either
+    *("accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "display-capture", "encrypted-media"),
+    *("geolocation", "gyroscope", "hid", "magnetometer", "microphone", "midi", "payment", "picture-in-picture"),
+    *("publickey-credentials-get", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking"),
+)
 SECURE_SSL_REDIRECT = PRODUCTION
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # the platform's probe speaks plain HTTP inside the network
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+if TRUSTED_PROXY_HOPS:  # they end TLS, and write down what the browser spoke
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURITY_HEADERS = {  # on every answer: governance/middleware.py
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": X_FRAME_OPTIONS,
+    "Referrer-Policy": SECURE_REFERRER_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": ", ".join(f"{feature}=()" for feature in UNUSED_FEATURES),
+}
+# The API for a front end of another origin: listed ones, with bearer tokens and never with the portal's cookie.
+CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type"]
+CORS_EXPOSE_HEADERS = ["RateLimit", "RateLimit-Policy", "Retry-After", "Content-Disposition"]
+CORS_PREFLIGHT_MAX_AGE = 10 * 60  # seconds
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # bytes; nothing the portal takes is larger
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 
 # --- Telemetry -----------------------------------------------------------------------------------------------------
 LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # its own reading of X-Forwarded-For believes the sender; see middleware.py
 LOGGING = telemetry.logging_config(level=LOG_LEVEL, as_json=PRODUCTION)

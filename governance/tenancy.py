@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Generic, Self, TypeVar
 from uuid import UUID
 
@@ -49,11 +50,11 @@ class Scope:
         return cls(frozenset())
 
     @classmethod
-    def every_tenant(cls, *, reason: str) -> Self:
+    def every_tenant(cls, *, reason: str, user_id: UUID | None = None) -> Self:
         """All tenants, for platform people and the platform's own work. The reason is for the reader and for grep."""
         if not reason:
             raise ValueError("A scope over every tenant needs a reason.")
-        return cls(frozenset(), every_tenant_because=reason)
+        return cls(frozenset(), user_id=user_id, every_tenant_because=reason)
 
     @property
     def is_every_tenant(self) -> bool:
@@ -84,6 +85,11 @@ def current_scope() -> Scope:
             "No tenant scope: enter `tenancy.entered(scope)` first (requests get theirs by middleware)."
         )
     return scope
+
+
+def scope_of_statement() -> Scope:
+    """What the database is told with a statement: the current scope, and nothing at all where there is none."""
+    return _current.get() or Scope.nothing()
 
 
 @contextmanager
@@ -128,6 +134,81 @@ class TenantQuerySet(models.QuerySet[Row_co]):
         return super().update(**kwargs)
 
 
+class AcrossTenants(models.QuerySet[Row_co]):
+    """A queryset that is sent in the scope of every tenant, wherever it is evaluated: the database filters too.
+
+    Only the queryset itself is: as a subquery of another one it sees what that one sees.
+    """
+
+    def __iter__(self) -> Iterator[Row_co]:
+        with entered(EVERY_TENANT):
+            return super().__iter__()
+
+    def __len__(self) -> int:
+        with entered(EVERY_TENANT):
+            return super().__len__()
+
+    def __bool__(self) -> bool:
+        with entered(EVERY_TENANT):
+            return super().__bool__()
+
+    def __getitem__(self, place: Any) -> Any:
+        with entered(EVERY_TENANT):
+            return super().__getitem__(place)
+
+    def iterator(self, *args: Any, **kwargs: Any) -> Iterator[Row_co]:
+        """As Django's, over every tenant; between two rows the caller is back in their own scope."""
+        rows = super().iterator(*args, **kwargs)
+        while True:
+            with entered(EVERY_TENANT):
+                try:
+                    row = next(rows)
+                except StopIteration:
+                    return
+            yield row
+
+    def count(self) -> int:
+        """As Django's, of every tenant."""
+        with entered(EVERY_TENANT):
+            return super().count()
+
+    def exists(self) -> bool:
+        """As Django's, in any tenant."""
+        with entered(EVERY_TENANT):
+            return super().exists()
+
+    def aggregate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """As Django's, over every tenant."""
+        with entered(EVERY_TENANT):
+            return super().aggregate(*args, **kwargs)
+
+    def update(self, **kwargs: Any) -> int:
+        """As Django's, in every tenant; to give rows to a tenant takes a scope that holds it."""
+        if {"tenant", "tenant_id"} & set(kwargs):
+            return super().update(**kwargs)
+        with entered(EVERY_TENANT):
+            return super().update(**kwargs)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """As Django's, in every tenant."""
+        with entered(EVERY_TENANT):
+            return super().delete()
+
+
+EVERY_TENANT = Scope.every_tenant(reason="A query across tenants, which gives its own reason.")
+
+
+@cache
+def _across(rows: type[models.QuerySet[Any]]) -> type[models.QuerySet[Any]]:
+    return type(f"{rows.__name__}AcrossTenants", (AcrossTenants, rows), {})
+
+
+def across_tenants(rows: models.QuerySet[Any], *, reason: str) -> Any:
+    """All rows of the model of `rows`, in the words of its queryset class, whatever the scope."""
+    Scope.every_tenant(reason=reason)  # refuses to go without one
+    return _across(type(rows))(rows.model, using=rows.db)
+
+
 class TenantManager(models.Manager[Row_co], Generic[Row_co]):
     """Filters every query by the current scope; raises UnscopedError when there is none."""
 
@@ -139,8 +220,7 @@ class TenantManager(models.Manager[Row_co], Generic[Row_co]):
 
     def across_tenants(self, *, reason: str) -> Any:
         """Rows of every tenant, whatever the scope. Rare, greppable, reviewed."""
-        scope = Scope.every_tenant(reason=reason)
-        return super().get_queryset().filter(scope.condition(self.tenant_column))
+        return across_tenants(super().get_queryset(), reason=reason)
 
 
 def require_in_scope(tenant_ids: Iterable[UUID | None]) -> None:

@@ -70,3 +70,7 @@ urlpatterns = [
     path("healthz", health.alive, name="healthz"),
     path("healthz/data", health.data, name="healthz-data"),
 ]
+
+handler400 = "governance.problems.bad_request"
+handler404 = "governance.problems.not_found"
+handler500 = "governance.problems.server_error"

@@ -137,8 +137,8 @@ class TagRuleView(CoveredViewSet):
 
     def _change(self, request: Request, kept: dict[str, Any]) -> Response:
         rule = self._own(request)
-        sent = request.data if isinstance(request.data, dict) else {}
-        wanted = _valid(TagRuleWishSerializer(data={**kept, **sent}))
+        sent = request.data
+        wanted = _valid(TagRuleWishSerializer(data={**kept, **sent} if isinstance(sent, dict) else sent))
         with _told():
             changed = actions.change_tag_rule(rule, _wish(wanted), by=_person(request))
         return Response(TagRuleSerializer(changed).data)

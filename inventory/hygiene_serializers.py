@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from governance.drf import Flag, Text
 from inventory.models import Orphan, ResourceChange, TagRule, TagViolation
 from inventory.orphans import RULE_OF_KEY
 from inventory.serializers import FieldChangeSerializer
@@ -109,17 +110,17 @@ class TagRuleSerializer(serializers.ModelSerializer[TagRule]):
 class TagRuleWishSerializer(serializers.Serializer[Any]):
     """What is wanted of a tag. Without `allowed_values` any value is right; without `types` it is for all resources."""
 
-    key = serializers.CharField(max_length=512)
-    is_required = serializers.BooleanField(default=True)
-    allowed_values = serializers.ListField(child=serializers.CharField(max_length=256), default=list, max_length=200)
-    types = serializers.ListField(child=serializers.CharField(max_length=256), default=list, max_length=50)
+    key = Text(max_length=512)
+    is_required = Flag(default=True)
+    allowed_values = serializers.ListField(child=Text(max_length=256), default=list, max_length=200)
+    types = serializers.ListField(child=Text(max_length=256), default=list, max_length=50)
 
 
 class NewTagRuleSerializer(TagRuleWishSerializer):
     """A new rule, for one tenant or for each tenant that the group has now (of those that you may see)."""
 
     tenant = serializers.UUIDField(required=False)
-    group = serializers.CharField(required=False, max_length=63)
+    group = Text(required=False, max_length=63)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Exactly one of the two."""

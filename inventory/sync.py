@@ -41,10 +41,11 @@ def sync_resources(tenant: Tenant, *, requested_by: UUID | None = None) -> SyncS
 
     Raises RunInProgressError when the tenant is being synced elsewhere. Whatever Azure refuses ends in the summary.
     """
-    with sync_run(tenant.id, KIND, requested_by=requested_by) as run:
+    access = azure_access(tenant)
+    with sync_run(tenant.id, KIND, requested_by=requested_by, withhold=access.withhold) as run:
         throttled: float | None = None
         try:
-            with AzureConnection(azure_access(tenant), on_request=run.count_request) as azure:
+            with AzureConnection(access, on_request=run.count_request) as azure:
                 throttled = _ResourceSync(tenant, azure, run, timezone.now()).read()
         except AzureError as error:
             throttled = error.retry_after_seconds if isinstance(error, ThrottledError) else None
@@ -52,7 +53,8 @@ def sync_resources(tenant: Tenant, *, requested_by: UUID | None = None) -> SyncS
                 run.conclude(Outcome.FAILED, reason=str(error))
         bulk.refresh_statistics()
         summary = run.summary(tenant.name, retry_after_seconds=throttled)
-        log.info("sync_finished", outcome=summary.outcome, received=summary.received, seconds=summary.seconds)
+        told = {"outcome": summary.outcome, "received": summary.received, "seconds": summary.seconds}
+        log.info("sync_finished", **told, reason=summary.reason)
         return summary
 
 

@@ -24,7 +24,7 @@ def sync_resources(self: Task, tenant_id: str, requested_by: str | None = None) 
         try:
             summary = sync.sync_resources(tenant, requested_by=UUID(requested_by) if requested_by else None)
         except RunInProgressError:
-            log.info("sync_running_already", tenant=tenant.name)
+            log.info("sync_running_already", tenant_id=str(tenant.id))
             return
     if summary.retry_after_seconds is not None:
         delay = min(summary.retry_after_seconds, LONGEST_POSTPONEMENT_SECONDS)

@@ -155,11 +155,12 @@ def change_role(membership: Membership, role: Role, *, by_platform: bool) -> Non
 def remove_person(membership: Membership, *, by_platform: bool) -> None:
     """Take a person's role in a tenant away and revoke their API tokens there. Raises as `change_role` does."""
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
+        person = current.user  # read now: without the role they may be outside the scope
         _withdraw_invitations(current)
         current.delete()
     _revoke_tokens(current)
-    end_sessions_of_stranger(current.user)
-    _record_role(Verb.ROLE_REMOVED, current.tenant_id, current.user, before=current.role, after=None)
+    end_sessions_of_stranger(person)
+    _record_role(Verb.ROLE_REMOVED, current.tenant_id, person, before=current.role, after=None)
 
 
 def _revoke_tokens(membership: Membership) -> None:

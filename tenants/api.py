@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from governance.access import Permission, access_of, get_visible_or_404, require
-from governance.drf import BoundedJSONParser, CoverageSerializer, ServiceUnavailable, TenantViewSet
+from governance.drf import CoverageSerializer, ServiceUnavailable, TenantViewSet
 from governance.gate import Named
 from tenants.actions import connect_tenant, pause_tenant, resume_tenant, set_credentials
 from tenants.dispatch import enqueue_preflight, last_preflight
@@ -99,7 +99,6 @@ class PreflightView(APIView):
     """Can this tenant be read? Four checks, each with its remedy."""
 
     requires: ClassVar[Named] = {"get": Permission.SEE, "post": Permission.RUN_PREFLIGHT}
-    parser_classes = [BoundedJSONParser]
 
     @extend_schema(responses=PreflightSerializer)
     def get(self, request: Request, tenant_id: str, **kwargs: Any) -> Response:

@@ -16,10 +16,10 @@ def access_for(user: User) -> Access:
         for tenant_id, word in Membership.objects.of_user(user.id).values_list("tenant_id", "role")
     }
     if user.platform_role == User.PlatformRole.ADMIN:
-        return Access(Scope.every_tenant(reason="platform admin"), roles, everywhere=Role.ADMIN)
+        return Access(Scope.every_tenant(reason="platform admin", user_id=user.id), roles, everywhere=Role.ADMIN)
     if user.platform_role == User.PlatformRole.AUDITOR:
         # An auditor writes nothing anywhere, whatever memberships say.
-        return Access(Scope.every_tenant(reason="platform auditor"), everywhere=Role.READER)
+        return Access(Scope.every_tenant(reason="platform auditor", user_id=user.id), everywhere=Role.READER)
     return Access(Scope(frozenset(roles), user_id=user.id), roles)
 
 

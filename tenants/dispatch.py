@@ -18,7 +18,9 @@ from governance.azure.credentials import missing_secret
 from governance.schedules import FAN_OUT_EVERY_MINUTES, next_due, schedule_for
 from governance.tenancy import Scope, entered
 from tenants.actions import request_preflight, withdraw_preflight
+from tenants.connections import azure_access
 from tenants.models import PreflightResult, Tenant, User
+from tenants.people import doer
 
 PREFLIGHT_TASK = "tenants.tasks.ask_preflight"
 PREFLIGHT_EXPIRES_SECONDS = 15 * 60  # an answer later than that is one nobody waits for
@@ -57,7 +59,7 @@ def enqueue_preflight(tenant: Tenant, *, requested_by: User | None) -> None:
 
 def last_preflight(tenant: Tenant) -> PreflightResult | None:
     """What was last asked and answered about a tenant; None when nobody asked with its present credentials."""
-    rows = PreflightResult.objects.for_tenant(tenant.id).select_related("requested_by")
+    rows = PreflightResult.objects.for_tenant(tenant.id).prefetch_related(doer("requested_by"))
     found: PreflightResult | None = rows.first()
     return found
 
@@ -85,8 +87,8 @@ def enqueue_due(kind: str, *, now: datetime | None = None) -> list[Tenant]:
 
 
 def _fail_unread(tenant: Tenant, kind: str, reason: str) -> None:
-    log.error("sync_not_enqueued", tenant=tenant.name, kind=kind, reason=reason)
+    log.error("sync_not_enqueued", tenant_id=str(tenant.id), kind=kind, reason=reason)
     try:
-        record_failure(tenant.id, kind, f"Nothing was enqueued: {reason}")
+        record_failure(tenant.id, kind, f"Nothing was enqueued: {azure_access(tenant).withhold(reason)}")
     except RunInProgressError:
-        log.info("sync_running_already", tenant=tenant.name, kind=kind)
+        log.info("sync_running_already", tenant_id=str(tenant.id), kind=kind)

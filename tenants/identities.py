@@ -1,6 +1,7 @@
 """Whose account at an identity provider is whose here: found by issuer and subject, bound once, never by e-mail."""
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from audit.trail import record
 from audit.verbs import Verb
+from governance.tenancy import Scope, entered
 from tenants.models import Identity, User
 
 WAITING = "waiting_identity"  # in the session
@@ -33,13 +35,15 @@ class IdentityTakenError(Exception):
 
 def person_of(issuer: str, subject: str) -> User | None:
     """The active person whom this account at a provider signs in; None for anybody else. One query."""
-    found = _identity(issuer, subject)
+    with _among_all():
+        found = _identity(issuer, subject)
     return found.user if found is not None and found.user.is_active else None
 
 
 def note_use(issuer: str, subject: str) -> None:
     """Remember that the identity signed its person in now."""
-    Identity.objects.filter(issuer=issuer, subject=subject).update(last_used_at=timezone.now())
+    with _among_all():
+        Identity.objects.filter(issuer=issuer, subject=subject).update(last_used_at=timezone.now())
 
 
 @transaction.atomic
@@ -49,7 +53,7 @@ def bind_identity(user: User, issuer: str, subject: str) -> Identity:
     Raises IdentityTakenError when it signs in somebody else.
     """
     try:
-        with transaction.atomic():
+        with _among_all(), transaction.atomic():
             identity, is_new = Identity.objects.get_or_create(
                 issuer=issuer, subject=subject, defaults={"user": user, "bound_at": timezone.now()}
             )
@@ -79,6 +83,10 @@ def waiting_identity(request: HttpRequest) -> ProvenIdentity | None:
 def forget_waiting(request: HttpRequest) -> None:
     """Nobody waits in this session any more."""
     request.session.pop(WAITING, None)
+
+
+def _among_all() -> AbstractContextManager[Scope]:
+    return entered(Scope.every_tenant(reason="Whose identity this is, is not known yet."))
 
 
 def _identity(issuer: str, subject: str) -> Identity | None:

@@ -9,6 +9,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema_field
 
+from governance import throttling
 from governance.filters import StrictFilterSet
 from governance.sights import narrowed_to
 from tenants.models import Subscription, Tenant, TenantGroup, TenantGroupMember
@@ -29,6 +30,7 @@ class TenantField(forms.CharField):
         if tenant is None:
             raise forms.ValidationError("There is no such tenant, or you may not see it.")
         narrowed_to("tenant", lambda: frozenset({tenant.id}))
+        throttling.about(tenant.id)
         return tenant
 
 

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth import middleware
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from audit.middleware import address_of, request_id
+from audit.middleware import request_id
 from governance.access import NO_ACCESS, Access
 from governance.actors import Actor
-from governance.tenancy import entered
+from governance.addresses import address_of
+from governance.tenancy import Scope, entered
 from tenants.authorization import access_for
 from tenants.bearer import Caller, Credential, credential_of
 from tenants.models import ApiToken
@@ -36,9 +38,20 @@ class BearerMiddleware:
         request.credential = credential  # type: ignore[attr-defined]
         if isinstance(credential, Caller):
             request.user, request.auth = credential.user, credential  # type: ignore[attr-defined]
+            request.limit_key = credential.limit_key  # type: ignore[attr-defined]
         elif credential is not None:
             request.user = AnonymousUser()
         return self.get_response(request)
+
+
+class AuthenticationMiddleware(middleware.AuthenticationMiddleware):
+    """As Django's, but it looks for the person at once, and in everybody's accounts: the database hides them later."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Set `request.user`, loaded."""
+        super().process_request(request)
+        with entered(Scope.every_tenant(reason="Whose session this is, is not known yet.")):
+            request.user.is_authenticated  # noqa: B018 - loads the person
 
 
 class ScopeMiddleware:

@@ -10,7 +10,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 
 from governance.keys import made_at, new_id
-from governance.tenancy import TenantManager, TenantOwned
+from governance.tenancy import Scope, TenantManager, TenantOwned, entered
 from tenants.querysets import (
     ApiTokenManager,
     InvitationQuerySet,
@@ -155,6 +155,11 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """As Django's. An account is the platform's, whoever's scope this is; the database refuses any other write."""
+        with entered(Scope.every_tenant(reason="An account belongs to no tenant.")):
+            super().save(*args, **kwargs)
 
     def get_session_auth_hash(self) -> str:
         """What a session must hold to be this person's: another password or generation ends all sessions there are."""

@@ -10,7 +10,7 @@ from django.contrib.auth.models import BaseUserManager
 from django.db import models
 
 from governance.access import Access, Permission
-from governance.tenancy import MAX_TENANTS_IN_LIST, TenantManager, TenantQuerySet, current_scope
+from governance.tenancy import MAX_TENANTS_IN_LIST, TenantManager, TenantQuerySet, across_tenants, current_scope
 
 
 class TenantRows(models.QuerySet[Any]):
@@ -156,11 +156,19 @@ class SavedViewQuerySet(models.QuerySet[Any]):
 
 
 class UserManager(BaseUserManager[Any]):
-    """People, found by e-mail address whatever its letter case."""
+    """People, found by e-mail address whatever its letter case.
+
+    The ORM filters them by no scope, the database does: a scope holds its own person and those of its tenants.
+    """
+
+    def across_tenants(self, *, reason: str) -> Any:
+        """Everybody, whatever the scope. Rare, greppable, reviewed."""
+        return across_tenants(super().get_queryset(), reason=reason)
 
     def get_by_natural_key(self, username: str | None) -> Any:
         """The person who signs in with this address."""
-        return self.get(email=(username or "").strip().lower())
+        everybody = self.across_tenants(reason="Who signs in is not known yet.")
+        return everybody.get(email=(username or "").strip().lower())
 
     def create_user(self, email: str, *, name: str = "", password: str | None = None, platform_role: str = "") -> Any:
         """A new person. Without a password they cannot sign in with one."""

@@ -6,6 +6,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from governance.drf import Text
 from tenants.models import ApiToken, Invitation, Membership, PreflightResult, Subscription, Tenant, TenantGroup
 from tenants.tokens import LONGEST_NAME, MOST_DAYS, USUAL_DAYS
 
@@ -183,7 +184,7 @@ class TokenRequestSerializer(serializers.Serializer[Any]):
     """A token to make."""
 
     tenant = serializers.UUIDField()
-    name = serializers.CharField(max_length=LONGEST_NAME)
+    name = Text(max_length=LONGEST_NAME)
     role = serializers.ChoiceField(choices=Membership.RoleWord.choices)
     days = serializers.IntegerField(default=USUAL_DAYS, min_value=1, max_value=MOST_DAYS)
 
@@ -192,7 +193,7 @@ class CredentialsSerializer(serializers.Serializer[Any]):
     """Which application reads a tenant, and where its secret is. Written, never read."""
 
     client_id = serializers.UUIDField(write_only=True)
-    secret_ref = serializers.CharField(
+    secret_ref = Text(
         write_only=True,
         max_length=512,
         help_text="env:NAME or federated:PATH. The secret itself never goes here.",
@@ -202,7 +203,7 @@ class CredentialsSerializer(serializers.Serializer[Any]):
 class TenantConnectSerializer(CredentialsSerializer):
     """A tenant to connect."""
 
-    name = serializers.CharField(max_length=63)
+    name = Text(max_length=63)
     azure_tenant_id = serializers.UUIDField()
 
 
@@ -271,4 +272,4 @@ class TenantGroupChangeSerializer(serializers.Serializer[Any]):
 class TenantGroupRequestSerializer(TenantGroupChangeSerializer):
     """A group to make."""
 
-    name = serializers.CharField(max_length=63)
+    name = Text(max_length=63)

@@ -36,7 +36,8 @@ def begin_session(request: HttpRequest, user: User, *, provider: str = "", until
 
 def end_sessions(user: User) -> None:
     """Sign a person out everywhere: what they have open is refused at its next request."""
-    User.objects.filter(id=user.id).update(session_generation=F("session_generation") + 1)
+    accounts = User.objects.across_tenants(reason="An account belongs to no tenant.")
+    accounts.filter(id=user.id).update(session_generation=F("session_generation") + 1)
 
 
 def end_sessions_of_stranger(user: User) -> None:

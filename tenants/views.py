@@ -168,7 +168,7 @@ def _ask_azure(request: HttpRequest, row: Tenant) -> HttpResponse:
         enqueue_preflight(row, requested_by=user)
         messages.success(request, ASKED)
     except OperationalError:
-        log.exception("preflight_not_enqueued", tenant=row.name)
+        log.exception("preflight_not_enqueued", tenant_id=str(row.id))
         messages.error(request, NO_WORKER)
     return HttpResponseRedirect(reverse("tenants:preflight", args=[row.id]), status=303)
 

@@ -20,10 +20,10 @@ from redis import Redis
 from audit.runs import SyncSummary
 from governance.access import Role
 from governance.azure.simulator.server import Simulator
-from governance.tenancy import Scope, entered
+from governance.tenancy import Scope, across_tenants, entered
 from inventory.sync import sync_resources
 from tenants.actions import connect_tenant, grant_role
-from tenants.models import Tenant, User
+from tenants.models import Identity, Tenant, User
 from tests.flush import empty_as_owner
 
 StartAzure = Callable[..., Simulator]
@@ -189,6 +189,16 @@ def auditor(contoso: Tenant) -> User:
 def pat(contoso: Tenant) -> User:
     """Platform admin: connects tenants, makes groups, and is admin everywhere."""
     return person("pat@platform.example", platform_role="admin")
+
+
+def everybody() -> Any:
+    """All accounts, past the policies of the database."""
+    return User.objects.across_tenants(reason="A test looks at everybody.")
+
+
+def identities() -> Any:
+    """All identities, past the policies of the database."""
+    return across_tenants(Identity.objects.all(), reason="A test looks at everybody's identities.")
 
 
 def signed_in(user: User | None) -> Client:

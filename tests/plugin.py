@@ -13,6 +13,7 @@ from tempfile import mkdtemp
 
 import pytest
 
+from governance.limits import UNREACHED
 from governance.valkey import free_port, start_valkey
 
 _open = ExitStack()
@@ -32,6 +33,7 @@ def _start() -> None:
     os.environ["STORAGE_FOLDER"] = str(folder / "blobs")
     os.environ["GOVERNANCE_ENVIRONMENT"] = "development"
     os.environ["LOG_LEVEL"] = "ERROR"
+    os.environ.update(UNREACHED)  # tests/limits sets what it is about
     if is_first and os.environ.get("TEST_POSTGRES") == "1":
         from tests.postgres import postgres
 

@@ -1,18 +1,26 @@
-"""A PostgreSQL of our own for the tests: the server from its wheel, in a temporary folder, as a normal user."""
+"""A PostgreSQL of our own for the tests: the server from its wheel, in a temporary folder, as a normal user.
+
+The tests connect as ROLE, who may create databases and nothing more: no superuser, no bypass of row-level security. So
+the whole suite runs under the policies, as production does.
+"""
 
 import importlib.util
 import os
 import pwd
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
+import psycopg
+
 from governance.valkey import answers, free_port
 
 START_SECONDS = 30.0
+SUPERUSER, ROLE = "postgres", "governance"
 # Nothing of a test has to survive a power cut.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "60"}
 
@@ -29,7 +37,7 @@ def postgres() -> Iterator[str]:
             "-D",
             str(cluster),
             "-U",
-            "governance",
+            SUPERUSER,
             "-A",
             "trust",
             "-E",
@@ -55,12 +63,28 @@ def postgres() -> Iterator[str]:
         try:
             if not answers(port, seconds=START_SECONDS, is_running=lambda: server.poll() is None):
                 raise RuntimeError(f"PostgreSQL did not start: {(folder / 'log').read_text()[-2000:]}")
-            yield f"postgres://governance@127.0.0.1:{port}/postgres"
+            _create_role(f"postgres://{SUPERUSER}@127.0.0.1:{port}/postgres")
+            yield f"postgres://{ROLE}@127.0.0.1:{port}/postgres"
         finally:
             server.terminate()
             server.wait(timeout=30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _create_role(address: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            connection = psycopg.connect(address, autocommit=True)
+        except psycopg.OperationalError:  # the port is open before the server takes anybody
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            break
+    with connection:
+        connection.execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB NOSUPERUSER NOBYPASSRLS".encode())
 
 
 def _normal_user() -> int | None:

@@ -16,10 +16,10 @@ from rest_framework.views import APIView
 from audit.files import wake
 from audit.models import ReportFile
 from governance.access import Permission, get_visible_or_404
-from governance.drf import CoverageSerializer, KeysetPagination, TenantViewSet
+from governance.drf import CoverageSerializer, KeysetPagination, TenantViewSet, Text
 from governance.portal.exporting import FORMATS, MOST_CHOSEN, RefusedError, question
 from governance.portal.file_lists import FILE_SORTS, FileListFilter
-from governance.portal.files import NotThereError, content_of, files_of, queue_export, queue_report
+from governance.portal.files import CONTENT_TYPES, NotThereError, content_of, files_of, queue_export, queue_report
 from governance.portal.listings import LISTINGS
 from governance.portal.reports import INVENTORY
 
@@ -89,7 +89,7 @@ class ExportRequestSerializer(serializers.Serializer[Any]):
     """What to export. `query` is what stands after "?" in the address of the list's page: filters, sort, columns."""
 
     ids = serializers.ListField(child=serializers.UUIDField(), required=False, default=list, max_length=MOST_CHOSEN)
-    query = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
+    query = Text(required=False, allow_blank=True, default="", max_length=2000)
     format = serializers.ChoiceField(choices=FORMATS)
     list = serializers.ChoiceField(choices=tuple(LISTINGS))
 
@@ -149,8 +149,8 @@ class ReportRequestSerializer(serializers.Serializer[Any]):
     """Which report, and on whom: a tenant (name or id), a group of tenants (name), or all that you may see."""
 
     report = serializers.ChoiceField(choices=(INVENTORY,), default=INVENTORY)
-    tenant = serializers.CharField(required=False, allow_blank=True, default="", max_length=64)
-    group = serializers.CharField(required=False, allow_blank=True, default="", max_length=64)
+    tenant = Text(required=False, allow_blank=True, default="", max_length=64)
+    group = Text(required=False, allow_blank=True, default="", max_length=64)
 
 
 class ReportView(FileView):
@@ -180,7 +180,10 @@ class ContentView(APIView):
 
     @extend_schema(
         responses={
-            200: OpenApiResponse(OpenApiTypes.BINARY, description="The file."),
+            **{
+                (200, content_type.partition(";")[0]): OpenApiResponse(OpenApiTypes.BINARY, description="The file.")
+                for content_type in CONTENT_TYPES.values()
+            },
             302: OpenApiResponse(description="Where Azure hands it out for some minutes, without our session."),
             409: OpenApiResponse(description="Not made yet."),
             410: OpenApiResponse(description="It failed, or its time was over."),

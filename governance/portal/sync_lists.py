@@ -13,6 +13,7 @@ from governance.schedules import KINDS
 from governance.ui import cells
 from governance.ui.listing import Column, Listing
 from tenants.lists import TenantOwnedFilterSet, sort_filter
+from tenants.people import doer
 
 SYNC_SORTS = {"started_at": "started_at"}
 
@@ -31,7 +32,7 @@ class SyncListFilter(TenantOwnedFilterSet):
 
 def sync_rows() -> QuerySet[Any]:
     """Runs in scope with what a list prints of them."""
-    rows: QuerySet[Any] = SyncRun.objects.select_related("tenant", "requested_by")
+    rows: QuerySet[Any] = SyncRun.objects.select_related("tenant").prefetch_related(doer("requested_by"))
     return rows
 
 

@@ -11,11 +11,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
 
-from audit.models import CoverageReceipt, SetAsideRow, SyncRun
+from audit.models import CoverageReceipt, SetAsideRow
 from governance.access import Permission, access_of, get_visible_or_404, require
 from governance.gate import requires
 from governance.pages import page_number
-from governance.portal.sync_lists import SYNCS_LIST
+from governance.portal.sync_lists import SYNCS_LIST, sync_rows
 from governance.schedules import KINDS, SYNCS
 from governance.ui.list_page import PAGE_ROWS, ListPage
 from tenants.dispatch import enqueue
@@ -52,7 +52,7 @@ def syncs(request: HttpRequest) -> HttpResponse:
 @requires(Permission.SEE)
 def sync_run(request: HttpRequest, run_id: str) -> HttpResponse:
     """One run with its coverage receipts and the rows it set aside."""
-    run = get_visible_or_404(SyncRun.objects.select_related("tenant", "requested_by"), run_id)
+    run = get_visible_or_404(sync_rows(), run_id)
     receipts = CoverageReceipt.objects.for_tenant(run.tenant_id).filter(run=run).select_related("subscription")
     set_aside = SetAsideRow.objects.for_tenant(run.tenant_id).filter(run=run).order_by("id")
     context = {
@@ -80,6 +80,6 @@ def run_now(request: HttpRequest) -> HttpResponse:
         enqueue(kind, tenant.id, requested_by=user.pk)
         messages.success(request, f"The sync of {tenant.name} was handed to a worker. It shows here once it starts.")
     except OperationalError:
-        log.exception("sync_not_enqueued", tenant=tenant.name)
+        log.exception("sync_not_enqueued", tenant_id=str(tenant.id))
         messages.error(request, NO_WORKER)
     return HttpResponseRedirect(reverse("portal:syncs"), status=303)

@@ -19,7 +19,7 @@ from tenants.models import ApiToken, Membership, Tenant, User
 from tenants.token_lists import TokenListFilter
 from tests.api.program import Program, problem, refused
 from tests.audit.trails import events
-from tests.conftest import person, signed_in
+from tests.conftest import everybody, person, signed_in
 
 TEXT = re.compile(r"agp_[0-9a-f]{32}_[0-9a-f]{64}")
 
@@ -257,7 +257,7 @@ def test_a_platform_role_that_ended_is_gone_too(pat: User, contoso: Tenant) -> N
     program = token_of(pat, contoso)
     program.page("me/")
 
-    User.objects.filter(id=pat.id).update(platform_role="")
+    everybody().filter(id=pat.id).update(platform_role="")
 
     refused_token(program.ask("me/"))
 
@@ -265,7 +265,7 @@ def test_a_platform_role_that_ended_is_gone_too(pat: User, contoso: Tenant) -> N
 def test_a_closed_account_opens_nothing(bob: User, contoso: Tenant) -> None:
     program = token_of(bob, contoso)
 
-    User.objects.filter(id=bob.id).update(is_active=False)
+    everybody().filter(id=bob.id).update(is_active=False)
 
     refused_token(program.ask("me/"))
 

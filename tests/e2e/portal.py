@@ -15,6 +15,7 @@ from typing import Any
 
 from redis import Redis
 
+from governance.limits import UNREACHED
 from governance.management.supervisor import ProgramEndedError, Supervisor
 from governance.valkey import answers, free_port, valkey_command
 
@@ -94,6 +95,7 @@ def _start(folder: Path, supervisor: Supervisor) -> Portal:
         "STORAGE_FOLDER": str(folder / "blobs"),
         "MAIL_FOLDER": str(folder / "mail"),
         "PORTAL_URL": f"http://127.0.0.1:{port}",
+        **UNREACHED,
     }
     url = f"http://127.0.0.1:{port}"
     estate = _make_estate(folder, supervisor, environment, url)
@@ -113,6 +115,21 @@ def _make_estate(folder: Path, supervisor: Supervisor, environment: dict[str, st
     shutil.copyfile(folder / "live.sqlite3", folder / "made.sqlite3")
     estate: dict[str, Any] = json.loads(_json_lines(log)[0])
     return estate
+
+
+@contextmanager
+def started(
+    supervisor: Supervisor, name: str, command: list[str], environment: dict[str, str], port: int
+) -> Iterator[None]:
+    """One more web process, for as long as a test needs it."""
+    supervisor.start(name, command, environment)
+    try:
+        _until(lambda: _is_healthy(port), supervisor, name)
+        yield
+    finally:
+        process = supervisor.running.pop(name)
+        process.terminate()
+        process.wait(timeout=START_SECONDS)
 
 
 def _json_lines(log: Path) -> list[str]:

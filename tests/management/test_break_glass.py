@@ -15,6 +15,7 @@ from audit.models import AuditEvent
 from audit.verbs import Verb
 from governance.tenancy import Scope, entered
 from tenants.models import User
+from tests.conftest import everybody
 
 PLACE = "/sign-in/password/"
 
@@ -61,7 +62,7 @@ def test_a_new_address_becomes_an_admin_of_the_platform(db: None) -> None:
 
 def test_it_does_not_work_after_its_time(pat: User) -> None:
     given = open_glass(pat.email)
-    User.objects.filter(pk=pat.pk).update(password_expires_at=timezone.now() - timedelta(seconds=1))
+    everybody().filter(pk=pat.pk).update(password_expires_at=timezone.now() - timedelta(seconds=1))
 
     assert not is_signed_in(try_password(pat.email, given["password"]))
 
@@ -108,7 +109,7 @@ def test_nobody_else_becomes_an_admin_by_it(alice: User) -> None:
     with pytest.raises(CommandError, match="no active admin of the platform"):
         open_glass(alice.email)
 
-    assert User.objects.get(pk=alice.pk).platform_role == ""
+    assert everybody().get(pk=alice.pk).platform_role == ""
 
 
 def test_what_is_no_address_is_refused(db: None) -> None:

@@ -26,6 +26,7 @@ from inventory.actions import TagRuleWish, add_tag_rule
 from inventory.models import Orphan, Resource, ResourceChange, ResourceGroup, TagRule, TagViolation
 from inventory.violation_store import judge_tenant
 from tenants.actions import save_view
+from tenants.authorization import access_for
 from tenants.invitations import invite
 from tenants.models import Invitation, Membership, Subscription, Tenant, TenantGroup, User
 from tenants.tokens import NewToken, make_token
@@ -223,7 +224,8 @@ def token_for(user: User, tenant: Tenant, role: Role = Role.READER, *, name: str
 def view_of(user: User, tenant: Tenant) -> str:
     """The key of a view that this person saved."""
     name = f"view of {user.email}"
-    view, _ = save_view(user.id, listing="resources", name=name, query=f"tenant={tenant.name}")
+    with entered(access_for(user).scope):
+        view, _ = save_view(user.id, listing="resources", name=name, query=f"tenant={tenant.name}")
     return str(view.id)
 
 
@@ -296,9 +298,10 @@ def leaks(response: Any, words: frozenset[str], *, asked: str = "") -> list[str]
 
 
 def comparable(response: Any, *own: str) -> tuple[int, dict[str, str], bytes]:
-    """An answer without what is particular to one request: the CSRF token, and the words of the question."""
+    """An answer without what is particular to one request: the CSRF token, the rest of limits, the question's words."""
     body = CSRF.sub(b"", body_of(response))
-    headers = {name: unquote_plus(str(value)) for name, value in response.items() if name != "Content-Length"}
+    kept = {name: value for name, value in response.items() if name not in {"Content-Length", "RateLimit"}}
+    headers = {name: unquote_plus(str(value)) for name, value in kept.items()}
     for word in own:
         body = body.replace(word.encode(), b"<asked>")
         headers = {name: value.replace(word, "<asked>") for name, value in headers.items()}

@@ -4,9 +4,11 @@ import re
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 
-from tenants.models import User
+from tenants.models import Tenant, User
 from tests.conftest import signed_in
+from tests.portal.crawl import addresses, body_of, missing
 
 MISSING = "01a209d8-045c-773c-afd8-2f72501c3d2f"
 PAGES = {
@@ -27,6 +29,15 @@ OTHERS = {
 }
 
 
+def break_everything(monkeypatch: pytest.MonkeyPatch, words: str = "broken") -> None:
+    """From now on what a person may reach cannot be told: each request ends with an exception that says this."""
+
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError(words)
+
+    monkeypatch.setattr(Tenant.objects, "get_queryset", broken)
+
+
 def assert_guarded(answer: Any) -> None:
     """The headers that every answer carries."""
     policy = dict(part.strip().split(" ", 1) for part in answer["Content-Security-Policy"].split(";") if part.strip())
@@ -38,7 +49,9 @@ def assert_guarded(answer: Any) -> None:
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert answer["X-Frame-Options"] == "DENY"
     assert answer["Referrer-Policy"] == "same-origin"
-    assert answer["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert answer["Cross-Origin-Opener-Policy"] == answer["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert {"camera=()", "microphone=()", "geolocation=()"} <= set(answer["Permissions-Policy"].split(", "))
+    assert "Access-Control-Allow-Origin" not in answer
 
 
 @pytest.mark.parametrize(("path", "status"), {**PAGES, **OTHERS}.items())
@@ -56,6 +69,53 @@ def test_every_answer_to_nobody_is_guarded(db: None, path: str, status: int) -> 
     answer = signed_in(None).get(path)
 
     assert answer.status_code == status
+    assert_guarded(answer)
+
+
+@pytest.mark.parametrize("who", ["pat", None])
+def test_every_address_there_is_is_guarded(pat: User, who: str | None) -> None:
+    seen = set()
+
+    for address in addresses():
+        browser = signed_in(pat if who else None)
+        for method in ("GET", "POST", "DELETE", "OPTIONS"):
+            answer = browser.generic(method, address.path(missing()))
+            assert_guarded(answer)
+            seen.add(answer.status_code)
+            body_of(answer)
+
+    assert seen >= ({200, 303, 400, 404, 405} if who else {200, 302, 401})
+
+
+def test_files_of_the_portal_are_guarded(db: None) -> None:
+    answer = signed_in(None).get("/static/governance/base.css")
+
+    assert answer.status_code == 200
+    assert_guarded(answer)
+    body_of(answer)
+
+
+def test_an_exception_is_a_guarded_answer(bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = signed_in(bob)
+    browser.raise_request_exception = False
+    break_everything(monkeypatch)
+
+    for path in ("/tenants/", "/api/v1/tenants/"):
+        answer = browser.get(path)
+        assert answer.status_code == 500
+        assert_guarded(answer)
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/me/", "/healthz", "/static/governance/base.css"])
+def test_another_host_is_refused_without_details(settings: LazySettings, db: None, path: str) -> None:
+    settings.ALLOWED_HOSTS = ["governance.example.com"]
+    settings.SECURE_SSL_REDIRECT = True  # it builds an address from the host
+
+    answer = signed_in(None).get(path, headers={"Host": "evil.example"})
+
+    assert answer.status_code == 400
+    assert "evil.example" not in str(answer.headers)
+    assert b"evil.example" not in b"".join(answer)
     assert_guarded(answer)
 
 

@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from governance.azure.simulator.server import Simulator
 from tenants.identities import bind_identity
-from tenants.models import Identity, User
+from tenants.models import User
+from tests.conftest import everybody, identities
 from tests.portal.providers import (
     PORTAL,
     STRANGER,
@@ -39,7 +40,7 @@ def test_a_known_identity_opens_the_overview(b2c: Browser, alice: User) -> None:
 
     assert (answer.status_code, answer["Location"]) == (302, "/")
     assert b2c.portal.get("/api/v1/me/").json()["email"] == alice.email
-    assert Identity.objects.get().last_used_at is not None
+    assert identities().get().last_used_at is not None
 
 
 def test_the_page_asked_for_before_is_shown_after_it(b2c: Browser, alice: User) -> None:
@@ -131,7 +132,7 @@ def test_entra_of_one_tenant(azure: Simulator, settings: LazySettings, alice: Us
 
     assert browser.sign_in(alice.email)["Location"] == "/"
 
-    identity = Identity.objects.get()
+    identity = identities().get()
     assert identity.issuer == f"{azure.url}/{azure.tenant('contoso').tenant_id}/v2.0"
     assert identity.subject == azure.directory.object_id(alice.email)
 
@@ -258,7 +259,7 @@ def test_a_wrong_client_secret_is_said(b2c: Browser, alice: User, settings: Lazy
 
 
 def test_an_unknown_identity_is_nobody_and_gets_no_account(b2c: Browser) -> None:
-    people = User.objects.count()
+    people = everybody().count()
 
     answer = b2c.sign_in(STRANGER.email)
 
@@ -268,7 +269,7 @@ def test_an_unknown_identity_is_nobody_and_gets_no_account(b2c: Browser) -> None
     assert b2c.azure.directory.object_id(STRANGER.email) in page.content.decode()
     assert "Nobody has invited you" in page.content.decode()
     assert not is_signed_in(b2c.portal)
-    assert (User.objects.count(), Identity.objects.count()) == (people, 1)
+    assert (everybody().count(), identities().count()) == (people, 1)
 
 
 def test_an_address_is_no_proof_of_who_one_is(b2c: Browser, bob: User) -> None:
@@ -287,7 +288,7 @@ def test_a_claimed_address_is_no_proof_either(b2c: Browser, alice: User) -> None
 
 
 def test_a_closed_account_is_nobody(b2c: Browser, alice: User) -> None:
-    User.objects.filter(pk=alice.pk).update(is_active=False)
+    everybody().filter(pk=alice.pk).update(is_active=False)
 
     assert b2c.sign_in(alice.email)["Location"] == "/sign-in/not-invited/"
     assert not is_signed_in(b2c.portal)

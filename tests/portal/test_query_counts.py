@@ -10,7 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from audit.models import CoverageReceipt, Outcome, ReportFile, ReportFileTenant, SyncRun
+from audit.files import set_tenants
+from audit.models import CoverageReceipt, Outcome, ReportFile, SyncRun
 from governance.keys import new_id
 from governance.portal import reports
 from governance.tenancy import Scope, entered
@@ -213,8 +214,9 @@ def test_saved_views_cost_one_query(contoso: Tenant, bob: User, subscription: Su
     browser = signed_in(bob)
     counts = {}
     for many in (0, 3, 60):
-        for number in range(SavedView.objects.count(), many):
-            save_view(bob.id, listing="resources", name=f"view {number}", query=f"q={number}")
+        with entered(access_for(bob).scope):
+            for number in range(SavedView.objects.count(), many):
+                save_view(bob.id, listing="resources", name=f"view {number}", query=f"q={number}")
         counts[many] = queries(browser, "/views/"), queries(browser, "/resources/")
 
     assert len(set(counts.values())) == 1, counts
@@ -354,7 +356,7 @@ def add_files(tenant: Tenant, owner: User, upto: int) -> None:
             created_at=now,
             heartbeat_at=now,
         )
-        ReportFileTenant.objects.create(tenant=tenant, file=row)
+        set_tenants(row, [tenant.id])
 
 
 @pytest.mark.parametrize("path", ["/files/", "/api/v1/exports/"])

@@ -13,6 +13,7 @@ from governance.access import Role
 from governance.tenancy import Scope, entered
 from tenants import actions
 from tenants.actions import save_view
+from tenants.authorization import access_for
 from tenants.models import Membership, SavedView, Tenant, User
 from tests.conftest import person, signed_in
 from tests.portal.test_resources_page import text
@@ -25,7 +26,8 @@ def save(user: User, **form: str) -> Any:
 
 def views(user: User) -> list[tuple[str, str, str]]:
     """What is kept for a person."""
-    return list(SavedView.objects.of(user.id).values_list("listing", "name", "query"))
+    with entered(access_for(user).scope):
+        return list(SavedView.objects.of(user.id).values_list("listing", "name", "query"))
 
 
 def menu(page: str) -> str:
@@ -164,7 +166,8 @@ def test_the_number_of_views_is_bounded(contoso: Tenant, bob: User, monkeypatch:
 
 def key(user: User) -> str:
     """The key of a view this person saved."""
-    view, _ = save_view(user.id, listing="resources", name="mine", query="q=a")
+    with entered(access_for(user).scope):
+        view, _ = save_view(user.id, listing="resources", name="mine", query="q=a")
     return str(view.id)
 
 
@@ -243,7 +246,7 @@ def test_a_list_that_was_not_understood_offers_no_saving(contoso: Tenant, bob: U
 
 def test_a_name_is_unique_by_person_and_list_in_the_database(contoso: Tenant, bob: User) -> None:
     key(bob)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError), entered(access_for(bob).scope):
         SavedView.objects.create(user=bob, listing="resources", name="mine", query="")
 
 

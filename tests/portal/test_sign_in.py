@@ -10,7 +10,7 @@ from django.test import Client
 from audit.models import SyncRun
 from governance.tenancy import Scope, entered
 from tenants.models import Membership, Tenant, User
-from tests.conftest import signed_in, sync
+from tests.conftest import everybody, signed_in, sync
 
 PASSWORD = "a long and unusual sentence"
 EMAIL = "dana@contoso.example"
@@ -47,7 +47,7 @@ def test_the_right_password_opens_the_overview_whatever_the_letter_case(dana: Us
 
 def test_wrong_unknown_and_inactive_get_the_same_answer(dana: User) -> None:
     User.objects.create_user("gone@contoso.example", password=PASSWORD)
-    User.objects.filter(email="gone@contoso.example").update(is_active=False)
+    everybody().filter(email="gone@contoso.example").update(is_active=False)
     User.objects.create_user("none@contoso.example")  # never had a password
 
     answers = {
@@ -166,7 +166,7 @@ def test_a_deactivated_person_is_out_at_the_next_request(alice: User) -> None:
     browser = signed_in(alice)
     assert is_signed_in(browser)
 
-    User.objects.filter(pk=alice.pk).update(is_active=False)
+    everybody().filter(pk=alice.pk).update(is_active=False)
 
     assert browser.get(RESOURCES)["Location"].startswith("/sign-in/")
     assert browser.get("/api/v1/me/").status_code == 401

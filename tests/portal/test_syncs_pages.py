@@ -209,7 +209,7 @@ def test_a_run_that_received_nothing_says_why(contoso: Tenant, bob: User, monkey
 
     page = text(signed_in(bob).get(f"/syncs/{last_run(contoso).id}/"))
 
-    assert "CONTOSO_CLIENT_SECRET is not set" in page
+    assert "The environment variable (withheld) is not set" in page
     assert "The run ended before any source answered" in page
     assert '<dd class="absent">unknown</dd>' in page  # expected: never 0 for unknown
 

@@ -142,7 +142,7 @@ def test_a_bad_name_connects_nothing(db: None, everywhere: None, name: str) -> N
     assert not Tenant.objects.exists()
 
 
-def test_the_secret_is_in_no_table(azure: Simulator, contoso: Tenant) -> None:
+def test_the_secret_is_in_no_table(azure: Simulator, contoso: Tenant, everywhere: None) -> None:
     sync(contoso)
     secret = azure.tenants[0].client_secret
     assert secret

@@ -13,7 +13,7 @@ from governance.keys import made_at, new_id
 from governance.tenancy import Scope, entered
 from tenants.actions import LastAdminError, change_role, remove_person
 from tenants.models import Membership, Tenant, User
-from tests.conftest import person
+from tests.conftest import everybody, person
 
 Verb = Callable[[Membership], None]
 
@@ -98,7 +98,7 @@ class TestTheLastAdmin:
     ) -> None:
         where = {"fabrikam": Role.ADMIN} if other == "elsewhere" else {"contoso": Role.ADMIN}
         second = person("second@contoso.example", platform_role="", **where)
-        User.objects.filter(id=second.id).update(
+        everybody().filter(id=second.id).update(
             is_active=other != "closed", platform_role="auditor" if other == "auditor" else ""
         )
 

@@ -56,7 +56,7 @@ class Command(ActingCommand):
         """All of it or nothing."""
         roles = dict(_role(text) for text in options["role"])
         email = options["email"].strip().lower()
-        user = User.objects.filter(email=email).first()
+        user = User.objects.across_tenants(reason="Accounts belong to no tenant.").filter(email=email).first()
         is_new = user is None
         try:
             if user is None:

@@ -5,10 +5,12 @@ import governance.keys
 from django.conf import settings
 from django.db import migrations, models
 
+from governance import rls
+
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0006_api_tokens"),
+        ("tenants", "0008_row_level_security"),
     ]
 
     operations = [
@@ -77,4 +79,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        rls.Protect("invitations"),
     ]
