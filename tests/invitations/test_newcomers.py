@@ -12,8 +12,8 @@ from audit.models import AuditEvent
 from governance.azure.simulator.server import Simulator
 from governance.tenancy import Scope, entered
 from tenants.identities import WAITING
-from tenants.models import Identity, Tenant, User
-from tests.conftest import person
+from tenants.models import Tenant, User
+from tests.conftest import everybody, identities, person
 from tests.invitations.letters import follow, held_in, invited, rows_of
 from tests.portal.providers import STRANGER, Browser, is_signed_in, let_in, use_b2c
 from tests.portal.test_resources_page import text
@@ -36,7 +36,7 @@ def test_from_the_mail_through_the_provider_to_the_tenant(b2c: Browser, contoso:
     assert (back.status_code, back["Location"]) == (302, "/invitation/")
     page = text(b2c.portal.get("/invitation/"))
     assert f"Accept as {SAM}" in page
-    assert not User.objects.filter(email=SAM).exists()  # looking is not accepting
+    assert not everybody().filter(email=SAM).exists()  # looking is not accepting
     answer = b2c.portal.post("/invitation/")
 
     assert (answer.status_code, answer["Location"]) == (303, f"/tenants/{contoso.id}/")
@@ -46,8 +46,8 @@ def test_from_the_mail_through_the_provider_to_the_tenant(b2c: Browser, contoso:
     assert WAITING not in b2c.portal.session
     again = Browser(b2c.azure)
     assert again.sign_in(SAM)["Location"] == "/"  # known from now on, by issuer and subject
-    assert Identity.objects.get().user.email == SAM
-    assert not Identity.objects.get().user.has_usable_password()
+    (identity,) = identities().select_related("user")
+    assert (identity.user.email, identity.user.has_usable_password()) == (SAM, False)
 
 
 def test_without_an_invitation_nobody_is_let_in(b2c: Browser, contoso: Tenant, alice: User) -> None:
@@ -57,7 +57,7 @@ def test_without_an_invitation_nobody_is_let_in(b2c: Browser, contoso: Tenant, a
 
     assert answer["Location"] == "/sign-in/not-invited/"
     assert b2c.portal.post("/invitation/").status_code == 404
-    assert not User.objects.filter(email=SAM).exists()
+    assert not everybody().filter(email=SAM).exists()
 
 
 def test_an_invitation_of_another_address_is_not_theirs(b2c: Browser, contoso: Tenant, alice: User) -> None:
@@ -71,7 +71,7 @@ def test_an_invitation_of_another_address_is_not_theirs(b2c: Browser, contoso: T
     assert answer.status_code == 403
     assert SAM in text(answer)
     assert "somebody@elsewhere.example" not in page + text(answer)
-    assert not User.objects.filter(email__in=[SAM, "somebody@elsewhere.example"]).exists()
+    assert not everybody().filter(email__in=[SAM, "somebody@elsewhere.example"]).exists()
     assert not is_signed_in(b2c.portal)
     assert held_in(contoso) == {alice.email: "admin"}
 
@@ -98,7 +98,7 @@ def test_an_identity_is_never_bound_to_an_account_because_of_its_address(
 
     assert answer.status_code == 409
     assert "There is an account with the invited address" in text(answer)
-    assert not Identity.objects.exists()
+    assert not identities().exists()
     assert not is_signed_in(b2c.portal)
     assert SAM not in held_in(contoso)
     let_in(there, b2c.azure)  # by whoever runs the platform
@@ -117,7 +117,7 @@ def test_what_was_proven_long_ago_does_not_count(b2c: Browser, contoso: Tenant, 
     answer = b2c.portal.post("/invitation/")
 
     assert (answer.status_code, answer["Location"]) == (303, "/sign-in/?next=/invitation/")
-    assert not User.objects.filter(email=SAM).exists()
+    assert not everybody().filter(email=SAM).exists()
 
 
 def test_all_of_it_stands_in_the_trails(b2c: Browser, contoso: Tenant, alice: User) -> None:
@@ -161,6 +161,6 @@ def test_of_two_browsers_that_accept_at_once_one_makes_the_account(
     assert len(statuses) == len(browsers)
     assert statuses.count(303) == 1
     assert set(statuses) <= {303, 404, 409}
-    assert User.objects.filter(email=SAM).count() == Identity.objects.count() == 1
+    assert everybody().filter(email=SAM).count() == identities().count() == 1
     assert held_in(contoso)[SAM] == "reader"
     assert len(rows_of(contoso)) == 1

@@ -14,7 +14,7 @@ from governance.access import Role
 from governance.tenancy import Scope, entered
 from tenants.models import Invitation, Tenant, User
 from tenants.platform_roles import LastPlatformAdminError, set_platform_role
-from tests.conftest import person, signed_in
+from tests.conftest import everybody, person, signed_in
 from tests.invitations.letters import invited
 from tests.portal.test_resources_page import text
 
@@ -28,7 +28,7 @@ def give(user: User, email: str, role: str) -> Any:
 
 def role_of(user: User) -> str:
     """As it is stored."""
-    return str(User.objects.values_list("platform_role", flat=True).get(id=user.id))
+    return str(everybody().values_list("platform_role", flat=True).get(id=user.id))
 
 
 def by_command(email: str, role: str) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def test_what_cannot_be_given_is_said_at_its_field(pat: User, email: str, role: 
 @pytest.mark.parametrize("role", ["auditor", "none"])
 def test_the_last_admin_stays_by_page_and_by_command(pat: User, auditor: User, role: str) -> None:
     closed = person("closed@platform.example", platform_role="admin")
-    User.objects.filter(id=closed.id).update(is_active=False)
+    everybody().filter(id=closed.id).update(is_active=False)
 
     answer = give(pat, pat.email, role)
 
@@ -174,4 +174,4 @@ def test_of_two_admins_who_go_at_once_one_stays() -> None:
 
         left = [user for user in pair if role_of(user) == "admin"]
         assert (len(left), len(refused)) == (1, number + 1)
-        User.objects.filter(id=left[0].id).update(platform_role="")
+        everybody().filter(id=left[0].id).update(platform_role="")
