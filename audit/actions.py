@@ -9,8 +9,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from audit.files import every_file, set_tenants
+from audit.files import every_file, named, set_tenants, tenants_of, told_of
 from audit.models import ReportFile
+from audit.trail import Target, record_concerning
+from audit.verbs import Verb
 
 MOST_WAITING = 5  # files a person may have waiting at a time
 TOO_MANY = f"You have {MOST_WAITING} files waiting already. Wait for one of them, or narrow what you ask for."
@@ -30,5 +32,19 @@ def ask_for_file(owner_id: UUID, *, tenants: Iterable[UUID], expected: int | Non
     row = ReportFile(owner_id=owner_id, expected=expected, created_at=now, heartbeat_at=now, **what)
     row.full_clean(exclude=["owner"])
     row.save(force_insert=True)
-    set_tenants(row, tenants)
+    held = frozenset(tenants)
+    set_tenants(row, held)
+    record_concerning(Verb.FILE_ASKED_FOR, held, target=named(row), after=told_of(row))
     return row
+
+
+def note_download(row: ReportFile) -> None:
+    """Write down that somebody takes a file away; before the first byte leaves."""
+    verb = Verb.REPORT_VIEWED if row.kind == row.Kind.REPORT else Verb.FILE_DOWNLOADED
+    record_concerning(verb, tenants_of(row), target=named(row), after={"sha256": row.sha256, "rows": row.rows})
+
+
+def note_export(tenants: Iterable[UUID], *, title: str, subject: str, **what: Any) -> None:
+    """Write down that somebody exported a list at once; before the first byte leaves."""
+    target = Target("list", subject, title)
+    record_concerning(Verb.EXPORT_MADE, frozenset(tenants), target=target, after=what)

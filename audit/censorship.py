@@ -16,7 +16,8 @@ LONGEST_TEXT = 1000  # characters of one value
 MOST_ITEMS = 200  # of one list or object
 DEEPEST = 6
 SECRET_WITHIN = re.compile(
-    r"password|passwd|passphrase|secret|token|assertion|credential|cookie|authorization|signature|private", re.I
+    r"password|passwd|passphrase|secret|token|assertion|credential|cookie|authorization|signature|private|client_?id",
+    re.I,
 )
 SECRET_WORDS = frozenset({"key", "keys", "sas", "pwd", "pin", "otp", "jwt", "session", "nonce", "verifier", "auth"})
 WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")

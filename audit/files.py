@@ -21,8 +21,10 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from audit.models import ReportFile, ReportFileTenant
+from audit.models import EventOutcome, ReportFile, ReportFileTenant
 from audit.runs import SILENCE_MEANS_DEAD, is_dead, this_process
+from audit.trail import Target, record_concerning
+from audit.verbs import Verb
 from governance import storage
 from governance.bulk import in_batches
 from governance.schedules import KEPT_DAYS
@@ -68,7 +70,8 @@ class FileInTheMaking:
         storage.save(self.row.container, blob, content)
         now = timezone.now()
         try:
-            self._update(
+            self._end(
+                EventOutcome.DONE,
                 status=ReportFile.Status.DONE,
                 blob=blob,
                 rows=rows,
@@ -84,8 +87,17 @@ class FileInTheMaking:
 
     def fail(self, reason: str) -> None:
         """Give it up and say why."""
-        self._update(status=ReportFile.Status.FAILED, reason=reason[:1000], finished_at=timezone.now())
+        reason = reason[:1000]
+        self._end(EventOutcome.FAILED, status=ReportFile.Status.FAILED, reason=reason, finished_at=timezone.now())
         _delete_attempts(self.row, self.row.attempt)
+
+    @transaction.atomic
+    def _end(self, outcome: EventOutcome, **values: Any) -> None:
+        self._update(**values)
+        made = {name: values[name] for name in ("rows", "size_bytes", "sha256") if name in values}
+        what: dict[str, Any] = {"target": named(self.row), "after": {**told_of(self.row), **made}, "outcome": outcome}
+        with entered(Scope.every_tenant(reason="A file may hold what its owner cannot see any more.")):
+            record_concerning(Verb.FILE_MADE, tenants_of(self.row), reason=values.get("reason", ""), **what)
 
     def _update(self, **values: Any) -> None:
         mine = every_file().running().filter(id=self.row.id, attempt=self.row.attempt)
@@ -153,6 +165,22 @@ def set_tenants(row: ReportFile, tenants: Iterable[UUID]) -> None:
         )
         ReportFile.objects.filter(id=row.id).update(tenant_count=len(wanted))
     row.tenant_count = len(wanted)
+
+
+def tenants_of(row: ReportFile) -> frozenset[UUID]:
+    """The tenants whose rows a file holds, whatever the scope."""
+    every = ReportFileTenant.objects.across_tenants(reason="Whom a file concerns is written into the audit trail.")
+    return frozenset(every.filter(file_id=row.id).values_list("tenant_id", flat=True))
+
+
+def named(row: ReportFile) -> Target:
+    """A file as the audit trail calls it."""
+    return Target.of(row, label=f"{row.title} ({row.format})")
+
+
+def told_of(row: ReportFile) -> dict[str, Any]:
+    """What the audit trail tells of a file beside its name: the question it answers."""
+    return {"kind": row.kind, "subject": row.subject, "query": row.query, "chosen": len(row.selection)}
 
 
 def blob_name(row: ReportFile, attempt: int) -> str:

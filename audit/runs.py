@@ -24,7 +24,9 @@ import structlog
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from audit.models import CoverageReceipt, Outcome, SetAsideRow, SyncRun
+from audit.models import CoverageReceipt, EventOutcome, Outcome, SetAsideRow, SyncRun
+from audit.trail import Target, record
+from audit.verbs import Verb
 from governance.tenancy import Scope, entered
 
 log = structlog.get_logger(__name__)
@@ -150,6 +152,7 @@ class ActiveRun:
         for name, count in asdict(self.tally).items():
             setattr(self.row, name, count)
         self.row.save()
+        record_end(self.row)
         self.concluded = True
 
     def summary(self, tenant: str, *, retry_after_seconds: float | None = None) -> SyncSummary:
@@ -217,6 +220,19 @@ def record_failure(tenant_id: UUID, kind: str, reason: str, *, requested_by: UUI
         run.conclude(Outcome.FAILED, reason=reason)
 
 
+def record_end(run: SyncRun) -> None:
+    """Write into the audit trail how a run ended. Part of the transaction that closes it."""
+    counts = {name: getattr(run, name) for name in ("expected", "received", "created", "changed", "returned", "gone")}
+    record(
+        Verb.RUN_FINISHED,
+        tenant_id=run.tenant_id,
+        target=Target.of(run, label=f"sync of {run.kind}"),
+        after={"outcome": run.outcome, **counts},
+        outcome=EventOutcome.FAILED if run.outcome == Outcome.FAILED else EventOutcome.DONE,
+        reason=run.reason,
+    )
+
+
 def this_process() -> str:
     """This process as "PID@start time"; the start time tells it from a later process with the same PID."""
     return f"{os.getpid()}@{_start_time(os.getpid())}"
@@ -263,6 +279,8 @@ def _close_dead(run: SyncRun, now: datetime) -> None:
     mine = SyncRun.objects.running().filter(id=run.id, heartbeat_at=run.heartbeat_at)
     if mine.update(outcome=Outcome.FAILED, finished_at=now, reason=DIED):
         CoverageReceipt.objects.bulk_create(carried_receipts(run, DIED))
+        run.outcome, run.reason = Outcome.FAILED, DIED
+        record_end(run)
         log.warning("sync_run_found_dead", dead_run_id=str(run.id))
 
 

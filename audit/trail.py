@@ -13,7 +13,8 @@ Several tenants in one transaction: `with gathered():` around them. It writes at
 then by the tenants' ids, so that no two transactions wait for each other in a ring.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -25,14 +26,14 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from audit.censorship import kept, plain_text
-from audit.models import AuditChain, AuditEvent, EventOutcome
+from audit.models import AuditChain, AuditEvent, ConcernedTenant, EventOutcome
 from audit.standalone.verify_audit import FORMAT, GENESIS, PLATFORM_CHAIN
 from audit.verbs import Verb
 from governance.actors import Actor, acting_as, current_actor
 from governance.keys import new_id
 from governance.tenancy import Scope, entered, require_in_scope
 
-__all__ = ["Actor", "Target", "acting_as", "gathered", "record"]
+__all__ = ["Actor", "Target", "acting_as", "gathered", "record", "record_concerning"]
 
 PLATFORM = UUID(PLATFORM_CHAIN)
 
@@ -66,6 +67,7 @@ class _Entry:
     outcome: EventOutcome
     reason: str
     actor: Actor
+    concerned: tuple[UUID, ...] = ()
 
 
 _gathering: ContextVar[list[_Entry] | None] = ContextVar("gathering", default=None)
@@ -87,7 +89,21 @@ def record(
     """
     if tenant_id is not None:
         require_in_scope([tenant_id])
-    entry = _Entry(
+    _take(_entry(verb, tenant_id=tenant_id, target=target, before=before, after=after, outcome=outcome, reason=reason))
+
+
+def _entry(
+    verb: Verb,
+    *,
+    tenant_id: UUID | None,
+    target: models.Model | Target | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    outcome: EventOutcome = EventOutcome.DONE,
+    reason: str = "",
+    concerned: tuple[UUID, ...] = (),
+) -> _Entry:
+    return _Entry(
         chain=tenant_id or PLATFORM,
         verb=verb,
         target=Target.of(target) if isinstance(target, models.Model) else target or NOTHING,
@@ -96,7 +112,32 @@ def record(
         outcome=outcome,
         reason=plain_text(reason, 1000),
         actor=current_actor(),
+        concerned=concerned,
     )
+
+
+def record_concerning(verb: Verb, tenants: Collection[UUID], **what: Any) -> None:
+    """Write an event about several tenants at once: a file with the rows of all, a look at a list of all.
+
+    About one tenant it is an event of that tenant. About several it is one of the platform's chain, with their number
+    and a digest over their ids in it, and a row for each (`ConcernedTenant`). `what` is as for `record`.
+    """
+    concerned = tuple(sorted(set(tenants)))
+    if len(concerned) == 1:
+        record(verb, tenant_id=concerned[0], **what)
+        return
+    require_in_scope(concerned)
+    after = {**(what.pop("after", None) or {}), "tenants": len(concerned), "tenants_sha256": digest_of(concerned)}
+    _take(_entry(verb, tenant_id=None, after=after, concerned=concerned, **what))
+
+
+def digest_of(tenants: Iterable[UUID]) -> str:
+    """What an event says of the tenants it concerns: the SHA-256 over their ids in order, one a line."""
+    lines = "".join(f"{tenant}\n" for tenant in sorted(tenants))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _take(entry: _Entry) -> None:
     gathering = _gathering.get()
     if gathering is None:
         _write([entry])
@@ -151,6 +192,9 @@ def _append(chain: UUID, entries: Sequence[_Entry]) -> None:
         events[0].save(force_insert=True)
     else:
         AuditEvent.objects.bulk_create(events, batch_size=50)
+    for event, entry in zip(events, entries, strict=True):
+        rows = [ConcernedTenant(tenant_id=tenant, event=event) for tenant in entry.concerned]
+        ConcernedTenant.objects.bulk_create(rows, batch_size=500)
     AuditChain.objects.filter(id=chain).update(hash=previous, moved_at=events[-1].at)
 
 

@@ -16,10 +16,11 @@ class Verb(TextChoices):
 
     # --- refusals ---
     ACCESS_REFUSED = "access.refused", "Refused"
-    ADDRESS_REFUSED = "address.refused", "Asked for what is not there for them"
+    ADDRESS_REFUSED = "address.refused", "Not there for them"
 
     # --- reading ---
     TENANT_LOOKED_AT = "tenant.looked_at", "Looked at"
+    EVERY_TENANT_LOOKED_AT = "every_tenant.looked_at", "Looked at every tenant"
     EXPORT_MADE = "export.made", "Exported"
     FILE_ASKED_FOR = "file.asked_for", "Asked for a file"
     FILE_MADE = "file.made", "Made a file"
@@ -43,6 +44,11 @@ class Verb(TextChoices):
     ROLE_GRANTED = "role.granted", "Gave a role"
     ROLE_CHANGED = "role.changed", "Changed a role"
     ROLE_REMOVED = "role.removed", "Took a role away"
+    PERSON_INVITED = "person.invited", "Invited somebody"
+    INVITATION_RESENT = "invitation.resent", "Sent an invitation again"
+    INVITATION_REVOKED = "invitation.revoked", "Revoked an invitation"
+    INVITATION_ACCEPTED = "invitation.accepted", "Accepted an invitation"
+    PLATFORM_ROLE_CHANGED = "platform_role.changed", "Changed a role in the platform"
 
     # --- API tokens ---
     TOKEN_MADE = "token.made", "Made an API token"

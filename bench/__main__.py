@@ -18,6 +18,7 @@ BENCHES = (
     "exports",
     "page_budgets",
     "pdf_reports",
+    "audit_trail",
     "isolation",
 )
 

@@ -74,6 +74,7 @@ class Actor:
 
 
 _current: ContextVar[Actor | Callable[[], Actor] | None] = ContextVar("actor", default=None)
+_asker: ContextVar[Actor | None] = ContextVar("asker", default=None)
 
 
 def current_actor() -> Actor:
@@ -92,6 +93,25 @@ def acting_as(actor: Actor | Callable[[], Actor]) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def working_on(task: str, *, asked_by: Actor | None) -> Iterator[None]:
+    """Do a task as the worker, for whoever asked for it."""
+    token = _asker.set(asked_by)
+    try:
+        with acting_as(Actor.worker(task, asked_by=asked_by)):
+            yield
+    finally:
+        _asker.reset(token)
+
+
+def asker() -> Actor | None:
+    """Who asks for what is handed to a worker now; None when it is nobody but the schedule."""
+    actor = current_actor()
+    if actor.kind is ActorKind.WORKER:
+        return _asker.get()
+    return None if actor.kind is ActorKind.PROCESS else actor
 
 
 def this_process() -> Actor:

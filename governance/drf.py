@@ -22,6 +22,7 @@ from rest_framework.utils.urls import replace_query_param
 from rest_framework.viewsets import GenericViewSet
 
 from governance.problems import PROBLEM_JSON
+from governance.sights import saw
 
 PAGE_ROWS = 100
 MAX_PAGE_ROWS = 1000
@@ -247,7 +248,9 @@ class TenantViewSet(GenericViewSet[Any]):
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """One object, or the same 404 for a foreign and a missing one."""
-        return Response(self.get_serializer(self.get_object()).data)
+        row = self.get_object()
+        saw(row)
+        return Response(self.get_serializer(row).data)
 
 
 def _page_size(request: Request) -> int:

@@ -59,6 +59,18 @@ JOBS: tuple[Job, ...] = (
         why="A file whose worker died, or that no worker was told of, is taken up again; an expired one is deleted.",
     ),
     Job(
+        name="tend-letters",
+        task="tenants.tasks.tend_letters",
+        every_minutes=5,
+        why="An invitation that no worker was told of, or that the mail server did not take, is sent later.",
+    ),
+    Job(
+        name="anchor-audit",
+        task="audit.tasks.anchor_chains",
+        every_minutes=60,
+        why="Up to its last anchor nobody can rewrite the audit trail unseen; what is younger than an hour is not yet.",
+    ),
+    Job(
         name="tidy-sign-ins",
         task="tenants.tasks.tidy_sign_ins",
         every_minutes=60,

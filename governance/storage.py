@@ -1,22 +1,24 @@
-"""Where files lie: the containers `exports` and `reports`, as folders on this machine or in Azure Blob Storage.
+"""Where files lie: `exports`, `reports` and `logs`, as folders on this machine or containers of Azure Blob Storage.
 
 Django reaches them by the aliases of the setting STORAGES. Nothing serves them: who may download a file is asked first,
 each time, and then either Django hands out the bytes or Azure does, at an address that is signed for minutes.
 A name is written once; writing it again raises, so that no file changes after its checksum was taken.
 """
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+from azure.core.exceptions import AzureError
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
-EXPORTS, REPORTS = "exports", "reports"
-CONTAINERS = (EXPORTS, REPORTS)
+EXPORTS, REPORTS, LOGS = "exports", "reports", "logs"  # logs: the anchors of the audit trail, never deleted
+CONTAINERS = (EXPORTS, REPORTS, LOGS)
 ADDRESS_SECONDS = 5 * 60  # how long a signed address works
 REQUEST_SECONDS = 60  # what one request to the blob service may take there
 FILES = "django.core.files.storage.FileSystemStorage"
+FAILURES = (OSError, AzureError)  # what a container raises that cannot be read or written
 BLOBS = "storages.backends.azure_storage.AzureStorage"
 
 
@@ -53,6 +55,24 @@ def save(name: str, blob: str, content: IO[bytes]) -> None:
     if written != blob:  # somebody wrote it between the question and the answer
         store.delete(written)
         raise FileExistsError(f"There is a {blob} in {name} already.")
+
+
+def read(name: str, blob: str) -> bytes:
+    """A small file, whole. Raises FileNotFoundError."""
+    store = container(name)
+    if not store.exists(blob):
+        raise FileNotFoundError(f"There is no {blob} in {name}.")
+    with store.open(blob) as content:
+        return bytes(content.read())
+
+
+def names(name: str, folder: str) -> list[str]:
+    """The names of the files in a folder of a container, in order; none when there is no such folder."""
+    try:
+        _, found = container(name).listdir(folder)
+    except FileNotFoundError:
+        return []
+    return sorted(PurePosixPath(path).name for path in found)  # Azure's have the folder before them
 
 
 def delete(name: str, blob: str) -> None:

@@ -14,6 +14,8 @@ from django.db.models import F
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from audit.trail import Target, gathered, record
+from audit.verbs import Verb
 from governance import bulk
 from governance.azure.records import MAX_TAG_VALUE, MAX_TYPE
 from governance.keys import new_id
@@ -47,6 +49,8 @@ def off_board_subscription(subscription: Subscription, *, now: datetime) -> int:
     live.update(deleted_at=now, unrecorded_change="", stored_at=now, stored_by=None)
     _end_hygiene(subscription, ids, now)
     bump_data_version(subscription.tenant_id)
+    after = {"off_boarded_at": now, "resources_deleted": len(ids), "subscription_id": subscription.subscription_id}
+    record(Verb.SUBSCRIPTION_OFF_BOARDED, tenant_id=subscription.tenant_id, target=subscription, after=after)
     return len(ids)
 
 
@@ -86,19 +90,23 @@ def add_tag_rule(tenant: Tenant, wish: TagRuleWish, *, by: User) -> TagRule:
     now = timezone.now()
     rule = TagRule(tenant=tenant, created_at=now)
     _write(rule, wish, by, now)
+    record(Verb.TAG_RULE_ADDED, tenant_id=tenant.id, target=_named(rule), after=_demands(rule))
     return rule
 
 
 @transaction.atomic
 def add_tag_rule_to_tenants(tenants: Sequence[Tenant], wish: TagRuleWish, *, by: User) -> list[TagRule]:
     """The same rule for every tenant of a group, as it is now: in all of them, or in none."""
-    return [add_tag_rule(tenant, wish, by=by) for tenant in tenants]
+    with gathered():
+        return [add_tag_rule(tenant, wish, by=by) for tenant in tenants]
 
 
 @transaction.atomic
 def change_tag_rule(rule: TagRule, wish: TagRuleWish, *, by: User) -> TagRule:
     """Demand something else of a tag. For admins of the tenant. Raises ValidationError as `add_tag_rule` does."""
+    before = _demands(TagRule.objects.for_tenant(rule.tenant_id).get(id=rule.id))
     _write(rule, wish, by, timezone.now())
+    record(Verb.TAG_RULE_CHANGED, tenant_id=rule.tenant_id, target=_named(rule), before=before, after=_demands(rule))
     return rule
 
 
@@ -109,6 +117,21 @@ def delete_tag_rule(rule: TagRule, *, by: User) -> None:
     rule.deleted_at, rule.changed_at, rule.changed_by = now, now, by
     rule.save()
     _judge_anew(rule.tenant_id, now)
+    record(Verb.TAG_RULE_DELETED, tenant_id=rule.tenant_id, target=_named(rule), before=_demands(rule))
+
+
+def _named(rule: TagRule) -> Target:
+    return Target.of(rule, label=f"tag {rule.key}")
+
+
+def _demands(rule: TagRule) -> dict[str, Any]:
+    """What a rule asks for, for the audit trail: "tag" is its key, which is no secret."""
+    return {
+        "tag": rule.key,
+        "is_required": rule.is_required,
+        "allowed_values": rule.allowed_values,
+        "types": rule.types,
+    }
 
 
 def _write(rule: TagRule, wish: TagRuleWish, by: User, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """What people and syncs do to tenants and subscriptions."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from audit.trail import record
+from audit.models import EventOutcome
+from audit.trail import Target, record
 from audit.verbs import Verb
 from governance.access import Role
 from governance.azure.arm import SubscriptionRecord
@@ -20,6 +21,7 @@ from governance.keys import new_id
 from governance.tenancy import Scope, entered
 from tenants.models import (
     ApiToken,
+    Invitation,
     Membership,
     PreflightResult,
     SavedView,
@@ -45,6 +47,7 @@ def connect_tenant(name: str, *, azure_tenant_id: UUID, client_id: UUID, secret_
     _require_reference(secret_ref)
     with entered(Scope.every_tenant(reason="A tenant is connected by the platform, before anybody belongs to it.")):
         tenant = Tenant.objects.named(name).first()
+        before = _connection_of(tenant) if tenant is not None else None
         if tenant is None:
             tenant, is_new = Tenant(name=name, azure_tenant_id=azure_tenant_id, connected_at=timezone.now()), True
         elif tenant.azure_tenant_id != azure_tenant_id:
@@ -55,6 +58,8 @@ def connect_tenant(name: str, *, azure_tenant_id: UUID, client_id: UUID, secret_
         tenant.full_clean()
         tenant.save()
         PreflightResult.objects.for_tenant(tenant.id).delete()
+        verb = Verb.TENANT_CONNECTED if is_new else Verb.TENANT_CREDENTIALS_CHANGED
+        record(verb, tenant_id=tenant.id, target=tenant, before=before, after=_connection_of(tenant))
     return tenant, is_new
 
 
@@ -65,8 +70,26 @@ def set_credentials(tenant: Tenant, *, client_id: UUID, secret_ref: str) -> None
     What a preflight found with the credentials before is dropped. Raises ValidationError for a bad reference.
     """
     _require_reference(secret_ref)
-    Tenant.objects.filter(id=tenant.id).update(client_id=client_id, secret_ref=secret_ref)
+    one_at_a_time(tenant.id)
+    current = Tenant.objects.get(id=tenant.id)
+    before = _connection_of(current)
+    current.client_id, current.secret_ref = client_id, secret_ref
+    current.save(update_fields=["client_id", "secret_ref"])
     PreflightResult.objects.for_tenant(tenant.id).delete()
+    verb = Verb.TENANT_CREDENTIALS_CHANGED
+    after = _connection_of(current)
+    changed = {f"{name}_changed": before[name] != after[name] for name in ("client_id", "secret_ref")}
+    record(verb, tenant_id=tenant.id, target=current, before=before, after={**after, **changed})
+
+
+def _connection_of(tenant: Tenant) -> dict[str, Any]:
+    """How a tenant is read, for the audit trail, which censors the application and the name of its secret."""
+    return {
+        "name": tenant.name,
+        "azure_tenant_id": tenant.azure_tenant_id,
+        "client_id": tenant.client_id,
+        "secret_ref": tenant.secret_ref,
+    }
 
 
 def _require_reference(secret_ref: str) -> None:
@@ -78,54 +101,54 @@ def _require_reference(secret_ref: str) -> None:
 
 def pause_tenant(tenant: Tenant) -> None:
     """Let the schedule start no sync of this tenant. What was read stays; a run that is going on ends normally."""
-    Tenant.objects.filter(id=tenant.id).update(status=Tenant.Status.PAUSED)
+    _set_status(tenant, Tenant.Status.PAUSED, Verb.TENANT_PAUSED)
 
 
 def resume_tenant(tenant: Tenant) -> None:
     """Let the schedule start the syncs of this tenant again; the next wake-up of beat starts what is due."""
-    Tenant.objects.filter(id=tenant.id).update(status=Tenant.Status.CONNECTED)
+    _set_status(tenant, Tenant.Status.CONNECTED, Verb.TENANT_RESUMED)
+
+
+@transaction.atomic
+def _set_status(tenant: Tenant, status: Tenant.Status, verb: Verb) -> None:
+    if Tenant.objects.filter(id=tenant.id).exclude(status=status).update(status=status):
+        record(verb, tenant_id=tenant.id, target=tenant, after={"status": status})
 
 
 class LastAdminError(Exception):
     """What was asked for would leave a tenant without anybody who may administer it. Nothing was changed."""
 
 
-class HasRoleError(Exception):
-    """The person has a role in the tenant already. Nothing was changed."""
-
-
+@transaction.atomic
 def grant_role(user: User, tenant: Tenant, role: Role) -> None:
     """Give a person a role in a tenant, in place of the one they had. For the platform's own commands."""
     with entered(Scope.of(tenant.id)):
+        one_at_a_time(tenant.id)
+        before = Membership.objects.filter(tenant=tenant, user=user).first()
         Membership.objects.update_or_create(tenant=tenant, user=user, defaults={"role": role.word})
+        _record_role(Verb.ROLE_GRANTED, tenant.id, user, before=before and before.role, after=role.word)
 
 
-@transaction.atomic
-def add_person(tenant: Tenant, email: str, role: Role) -> None:
-    """Give the person with this e-mail address a role in a tenant where they have none, if they have an account.
-
-    The caller is not told whether they have one (docs/adr/0009). Raises HasRoleError for a person of the tenant.
-    """
-    one_at_a_time(tenant.id)
-    everybody = User.objects.across_tenants(reason="Whoever is added has no role in the tenant yet.")
-    user = everybody.filter(email=email.strip().lower(), is_active=True).first()
-    if user is None:
-        return
-    if Membership.objects.for_tenant(tenant.id).filter(user=user).exists():
-        raise HasRoleError(f"{user.email} has a role in {tenant.name} already; change it there.")
-    Membership.objects.create(tenant=tenant, user=user, role=role.word)
+def _record_role(verb: Verb, tenant_id: UUID, user: User, *, before: str | None, after: str | None) -> None:
+    """Write down what became of a person's role in a tenant; None is no role."""
+    target = Target.of(user, label=user.email)
+    record(verb, tenant_id=tenant_id, target=target, before={"role": before}, after={"role": after})
 
 
 @transaction.atomic
 def change_role(membership: Membership, role: Role, *, by_platform: bool) -> None:
-    """Give a person of a tenant another role there.
+    """Give a person of a tenant another role there. Whoever may not invite any more has not invited anybody.
 
     Raises LastAdminError when nobody could administer the tenant afterwards, unless the platform asks for it, and
     Membership.DoesNotExist when the person was removed meanwhile.
     """
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
-        current.role = role.word
+        before, current.role = current.role, role.word
         current.save()
+        if role < Role.ADMIN:
+            _withdraw_invitations(current)
+    if before != role.word:
+        _record_role(Verb.ROLE_CHANGED, current.tenant_id, current.user, before=before, after=role.word)
 
 
 @transaction.atomic
@@ -133,9 +156,11 @@ def remove_person(membership: Membership, *, by_platform: bool) -> None:
     """Take a person's role in a tenant away and revoke their API tokens there. Raises as `change_role` does."""
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
         person = current.user  # read now: without the role they may be outside the scope
+        _withdraw_invitations(current)
         current.delete()
     _revoke_tokens(current)
     end_sessions_of_stranger(person)
+    _record_role(Verb.ROLE_REMOVED, current.tenant_id, person, before=current.role, after=None)
 
 
 def _revoke_tokens(membership: Membership) -> None:
@@ -149,11 +174,21 @@ def _revoke_tokens(membership: Membership) -> None:
 @contextmanager
 def _keeping_an_admin(membership: Membership, *, by_platform: bool) -> Iterator[Membership]:
     one_at_a_time(membership.tenant_id)
-    current: Membership = Membership.objects.for_tenant(membership.tenant_id).get(id=membership.id)
+    current: Membership = (
+        Membership.objects.for_tenant(membership.tenant_id).select_related("user").get(id=membership.id)
+    )
     was_admin = current.role == Role.ADMIN.word
     yield current
     if was_admin and not by_platform and not Membership.objects.for_tenant(current.tenant_id).who_administer().exists():
         raise LastAdminError("The tenant would be left without an admin. Give somebody else the role of admin first.")
+
+
+def _withdraw_invitations(membership: Membership) -> None:
+    """Revoke what this person offered in the tenant: an admin who goes leaves no door open behind them."""
+    offered = Invitation.objects.for_tenant(membership.tenant_id).pending().filter(invited_by=membership.user_id)
+    for row in offered:
+        record(Verb.INVITATION_REVOKED, tenant_id=row.tenant_id, target=row, reason="Who invited may not any more.")
+    offered.update(revoked_at=timezone.now(), mail_due_at=None)
 
 
 def one_at_a_time(tenant_id: UUID) -> None:
@@ -171,16 +206,22 @@ def group_tenants(name: str, tenants: Collection[Tenant]) -> TenantGroup:
     Raises ValidationError for a bad name.
     """
     with entered(Scope.every_tenant(reason="A group is made by the platform; it may hold any tenant.")):
-        group = TenantGroup.objects.filter(name=name.strip().lower()).first() or TenantGroup(name=name.strip().lower())
+        known = TenantGroup.objects.filter(name=name.strip().lower()).first()
+        group = known or TenantGroup(name=name.strip().lower())
         group.full_clean()
         group.save()
         wanted = {tenant.id for tenant in tenants}
         members = TenantGroupMember.objects.filter(group=group)
+        before = sorted(members.values_list("tenant__name", flat=True))
         members.exclude(tenant_id__in=wanted).delete()
         there = set(members.values_list("tenant_id", flat=True))
         TenantGroupMember.objects.bulk_create(
             TenantGroupMember(tenant_id=tenant_id, group=group) for tenant_id in sorted(wanted - there)
         )
+        after = sorted(tenant.name for tenant in tenants)
+        if known is None or before != after:
+            change = ({"tenants": before}, {"tenants": after})
+            record(Verb.GROUP_CHANGED, tenant_id=None, target=group, before=change[0], after=change[1])
     return group
 
 
@@ -188,7 +229,12 @@ def group_tenants(name: str, tenants: Collection[Tenant]) -> TenantGroup:
 def delete_group(group: TenantGroup) -> None:
     """Forget a group; its tenants stay as they are. For platform admins."""
     with entered(Scope.every_tenant(reason="A group is deleted by the platform; it may hold any tenant.")):
+        before = {
+            "tenants": sorted(TenantGroupMember.objects.filter(group=group).values_list("tenant__name", flat=True))
+        }
+        target = Target.of(group)
         group.delete()
+        record(Verb.GROUP_DELETED, tenant_id=None, target=target, before=before)
 
 
 @transaction.atomic
@@ -199,18 +245,32 @@ def request_preflight(tenant: Tenant, *, requested_by: User | None) -> UUID:
         tenant=tenant,
         defaults={"request": request, "requested_at": timezone.now(), "requested_by": requested_by},
     )
+    record(Verb.PREFLIGHT_ASKED_FOR, tenant_id=tenant.id, target=tenant)
     return request
 
 
-def withdraw_preflight(tenant_id: UUID, request: UUID) -> None:
+@transaction.atomic
+def withdraw_preflight(tenant: Tenant, request: UUID) -> None:
     """Wait for no answer: nobody was told to ask. What was found before stays."""
-    PreflightResult.objects.for_tenant(tenant_id).filter(request=request).update(request=None)
+    PreflightResult.objects.for_tenant(tenant.id).filter(request=request).update(request=None)
+    why = "The broker did not answer: no worker was told."
+    record(Verb.PREFLIGHT_ASKED_FOR, tenant_id=tenant.id, target=tenant, outcome=EventOutcome.FAILED, reason=why)
 
 
+@transaction.atomic
 def record_preflight(tenant_id: UUID, request: UUID, checks: Sequence[dict[str, Any]], *, now: datetime) -> bool:
     """Keep what Azure answered. False, and nothing kept, when it was asked again or the credentials changed since."""
     asked = PreflightResult.objects.for_tenant(tenant_id).filter(request=request)
-    return bool(asked.update(request=None, ran_at=now, checks=list(checks)))
+    if not asked.update(request=None, ran_at=now, checks=list(checks)):
+        return False
+    note_preflight(Tenant.objects.get(id=tenant_id), {check["name"]: check["passed"] for check in checks})
+    return True
+
+
+def note_preflight(tenant: Tenant, passed: Mapping[str, bool | None]) -> None:
+    """Write down that the tenant's preflight ran, and which of its checks passed (None: not tried)."""
+    outcome = EventOutcome.DONE if all(passed.values()) else EventOutcome.FAILED
+    record(Verb.PREFLIGHT_DONE, tenant_id=tenant.id, target=tenant, after={"passed": passed}, outcome=outcome)
 
 
 def bump_data_version(tenant_id: UUID) -> None:

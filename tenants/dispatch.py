@@ -5,12 +5,15 @@ from uuid import UUID
 
 import structlog
 from celery import current_app
+from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from audit.models import SyncRun
 from audit.runs import RunInProgressError, record_failure
+from audit.trail import Target, record
+from audit.verbs import Verb
 from governance.azure.credentials import missing_secret
 from governance.schedules import FAN_OUT_EVERY_MINUTES, next_due, schedule_for
 from governance.tenancy import Scope, entered
@@ -28,9 +31,15 @@ log = structlog.get_logger(__name__)
 def enqueue(
     kind: str, tenant_id: UUID, *, requested_by: UUID | None = None, expires_seconds: int | None = None
 ) -> None:
-    """Hand one tenant's sync to the worker. Raises kombu's OperationalError when the broker does not answer."""
+    """Hand one tenant's sync to the worker. Raises kombu's OperationalError when the broker does not answer.
+
+    That a person asked is written down; within their scope.
+    """
     arguments = [str(tenant_id), str(requested_by) if requested_by else None]
-    current_app.send_task(schedule_for(kind).task, args=arguments, expires=expires_seconds)
+    with transaction.atomic():
+        if requested_by is not None:
+            record(Verb.RUN_ASKED_FOR, tenant_id=tenant_id, target=Target("sync", kind, f"sync of {kind}"))
+        current_app.send_task(schedule_for(kind).task, args=arguments, expires=expires_seconds)
 
 
 def enqueue_preflight(tenant: Tenant, *, requested_by: User | None) -> None:
@@ -44,7 +53,7 @@ def enqueue_preflight(tenant: Tenant, *, requested_by: User | None) -> None:
         arguments = [str(tenant.id), str(request)]
         current_app.send_task(PREFLIGHT_TASK, args=arguments, expires=PREFLIGHT_EXPIRES_SECONDS)
     except OperationalError:
-        withdraw_preflight(tenant.id, request)
+        withdraw_preflight(tenant, request)
         raise
 
 

@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 
 from governance import throttling
 from governance.filters import StrictFilterSet
+from governance.sights import narrowed_to
 from tenants.models import Subscription, Tenant, TenantGroup, TenantGroupMember
 
 TENANT_SORTS = {"name": "name", "connected_at": "connected_at"}
@@ -28,6 +29,7 @@ class TenantField(forms.CharField):
         tenant = find_tenant(text)
         if tenant is None:
             raise forms.ValidationError("There is no such tenant, or you may not see it.")
+        narrowed_to("tenant", lambda: frozenset({tenant.id}))
         throttling.about(tenant.id)
         return tenant
 
@@ -53,6 +55,7 @@ class GroupField(forms.CharField):
         group = find_group(name)
         if group is None:
             raise forms.ValidationError("There is no such group of tenants, or you may not see it.")
+        narrowed_to("group", lambda: frozenset(_members(group)))
         return group
 
 

@@ -21,6 +21,12 @@ def named_tenant(name: str) -> Iterator[Tenant]:
         yield tenant
 
 
+def every_tenant() -> list[Tenant]:
+    """Every tenant there is, whether its syncs run or not."""
+    with entered(Scope.every_tenant(reason="A command works through all tenants.")):
+        return list(Tenant.objects.order_by("name"))
+
+
 def connected_tenants() -> list[Tenant]:
     """Every tenant whose syncs run."""
     with entered(Scope.every_tenant(reason="A command works through all connected tenants, one scope each.")):

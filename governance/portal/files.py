@@ -14,12 +14,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from audit.actions import ask_for_file
+from audit.actions import ask_for_file, note_download, note_export
 from audit.files import wake
 from audit.models import ReportFile
 from governance import storage
-from governance.access import get_visible_or_404
-from governance.pages import page_number, signed_in
+from governance.access import Permission, get_visible_or_404
+from governance.gate import requires
+from governance.pages import page_number
 from governance.portal import reports
 from governance.portal.exporting import STREAMED_ROWS, Question, RefusedError, question, write
 from governance.portal.file_lists import FileListFilter
@@ -43,7 +44,7 @@ class NotThereError(Exception):
 
 
 @require_safe
-@signed_in
+@requires(Permission.EXPORT)
 def files(request: HttpRequest) -> HttpResponse:
     """A person's exports and the reports they may see, newest first."""
     wanted = FileListFilter(request.GET, queryset=files_of(request).prefetch_related("tenant_rows__tenant"))
@@ -64,7 +65,7 @@ def files(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@requires(POST=Permission.EXPORT)
 def export(request: HttpRequest) -> HttpResponseBase:
     """Export a list as it is on the page, or the rows chosen on it: at once when it is small, else by a worker."""
     form = request.POST
@@ -73,7 +74,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
         asked = question(form.get("list", ""), query, format=wanted, selection=form.getlist("ids"))
         expected = asked.rows.count()
         if expected <= STREAMED_ROWS:
-            return _made_at_once(request, asked)
+            return _made_at_once(request, asked, query)
         row = queue_export(request, asked, query=query, expected=expected)
     except RefusedError as error:
         return render(request, "portal/export_refused.html", {"problems": error.problems}, status=400)
@@ -82,7 +83,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
 
 
 @require_POST
-@signed_in
+@requires(POST=Permission.EXPORT)
 def report(request: HttpRequest) -> HttpResponse:
     """Ask for the inventory report of one tenant, a group, or all that the person may see."""
     chosen = {name: request.POST[name] for name in ("tenant", "group") if request.POST.get(name)}
@@ -95,7 +96,7 @@ def report(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@signed_in
+@requires(Permission.EXPORT)
 def download(request: HttpRequest, file_id: str) -> HttpResponseBase:
     """A file, for those who may see it now. One that is not there yet or no more is a page that says so."""
     row = get_visible_or_404(files_of(request), file_id)
@@ -159,15 +160,17 @@ def content_of(row: ReportFile) -> HttpResponseBase:
     disposition = f"attachment; filename*=UTF-8''{quote(row.filename)}"
     address = storage.signed_address(row.container, row.blob, disposition=disposition, content_type=content_type)
     if address is not None:
+        note_download(row)
         return HttpResponseRedirect(address)
     try:
         content = storage.container(row.container).open(row.blob)
     except FileNotFoundError as error:  # it expired between the question and now
         raise NotThereError("expired") from error
+    note_download(row)
     return FileResponse(content, as_attachment=True, filename=row.filename, content_type=content_type)
 
 
-def _made_at_once(request: HttpRequest, asked: Question) -> FileResponse:
+def _made_at_once(request: HttpRequest, asked: Question, query: str) -> FileResponse:
     """Made whole before the first byte leaves, so that an error is an error and not half a file."""
     row = ReportFile(subject=asked.listing.key, format=asked.format, created_at=timezone.now())
     out = TemporaryFile(prefix="export-")  # noqa: SIM115 - the response closes it
@@ -177,6 +180,14 @@ def _made_at_once(request: HttpRequest, asked: Question) -> FileResponse:
         out.close()
         raise
     row.coverage = made.coverage
+    note_export(
+        (tenant.id for tenant in asked.tenants()),
+        title=asked.listing.title,
+        subject=asked.listing.key,
+        query=query,
+        format=asked.format,
+        rows=made.written.rows,
+    )
     out.seek(0)
     return FileResponse(out, as_attachment=True, filename=row.filename, content_type=CONTENT_TYPES[asked.format])
 

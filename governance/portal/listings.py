@@ -1,5 +1,6 @@
 """Every list there is, by its key: what exports and saved views look up."""
 
+from governance.portal.audit_lists import AUDIT
 from governance.portal.sync_lists import SYNCS_LIST
 from governance.ui.listing import Listing
 from inventory.hygiene_lists import CHANGES, ORPHANS
@@ -8,5 +9,5 @@ from inventory.tag_lists import TAG_RULES, VIOLATIONS
 from tenants.people_lists import GROUPS
 from tenants.tenant_list import TENANTS
 
-EVERY: tuple[Listing, ...] = (RESOURCES, ORPHANS, CHANGES, TAG_RULES, VIOLATIONS, SYNCS_LIST, TENANTS, GROUPS)
+EVERY: tuple[Listing, ...] = (RESOURCES, ORPHANS, CHANGES, TAG_RULES, VIOLATIONS, SYNCS_LIST, TENANTS, GROUPS, AUDIT)
 LISTINGS: dict[str, Listing] = {listing.key: listing for listing in EVERY}

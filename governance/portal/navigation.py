@@ -24,6 +24,7 @@ PLACES = (
     ("Syncs", "portal:syncs"),
     ("Files", "portal:files"),
     ("Tenants", "tenants:tenants"),
+    ("Audit", "portal:audit"),
 )
 TENANTS_NAMED = 12  # more are found by their name
 

@@ -176,7 +176,8 @@ def test_a_paused_tenant_is_left_out(northwind: Tenant, broker: Redis) -> None:
 def test_a_person_who_asked_is_handed_on(northwind: Tenant, broker: Redis) -> None:
     person = UUID(int=5)
 
-    enqueue(KIND, northwind.id, requested_by=person)
+    with entered(Scope.of(northwind.id)):
+        enqueue(KIND, northwind.id, requested_by=person)
 
     (message,) = messages(broker)
     assert message == {

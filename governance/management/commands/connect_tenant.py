@@ -5,14 +5,15 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from governance.azure.credentials import FORMS, missing_secret
+from governance.management.acting import ActingCommand
 from governance.management.answers import add_json_option, answer
 from tenants.actions import connect_tenant
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Connect one tenant, or give a connected one new credentials. Safe to run again."""
 
     help = "Connect an Azure tenant. Exit status 0 when it is connected."

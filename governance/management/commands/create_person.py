@@ -14,11 +14,14 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.core.validators import validate_email
 from django.db import transaction
 
+from audit.trail import Target, gathered, record
+from audit.verbs import Verb
 from governance.access import Role
+from governance.management.acting import ActingCommand
 from governance.management.answers import add_json_option, answer
 from governance.management.tenants import named_tenant
 from tenants.actions import grant_role
@@ -26,7 +29,7 @@ from tenants.identities import IdentityTakenError, bind_identity
 from tenants.models import User
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Create somebody who can sign in, or change a known person's name and roles.
 
     Without an identity a password is asked for.
@@ -64,14 +67,19 @@ class Command(BaseCommand):
                 user = User.objects.create_user(email, password=password)
         except ValidationError as error:
             raise CommandError("\n".join(error.messages)) from error
+        before = None if is_new else {"name": user.name, "platform_role": user.platform_role}
         user.name = options["name"] or user.name
         user.platform_role = options["platform_role"] or user.platform_role
         user.save()
-        if options["identity"]:
-            _bind(user, *options["identity"])
-        for name, role in roles.items():
-            with named_tenant(name) as tenant:
-                grant_role(user, tenant, role)
+        with gathered():
+            after = {"name": user.name, "platform_role": user.platform_role}
+            verb = Verb.PERSON_CREATED if is_new else Verb.PERSON_CHANGED
+            record(verb, tenant_id=None, target=Target.of(user, label=user.email), before=before, after=after)
+            if options["identity"]:
+                _bind(user, *options["identity"])
+            for name, role in roles.items():
+                with named_tenant(name) as tenant:
+                    grant_role(user, tenant, role)
         held = {name: role.word for name, role in roles.items()}
         fact = {"email": user.email, "new": is_new, "roles": held, "platform_role": user.platform_role}
         described = ", ".join(f"{role} of {name}" for name, role in held.items()) or "no role in a tenant"

@@ -3,16 +3,17 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from governance.management.acting import ActingCommand
 from governance.management.answers import add_json_option, answer
 from governance.management.tenants import named_tenant
 from inventory.actions import off_board_subscription
 from tenants.models import Subscription
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Until a person says so, a lost subscription keeps every run partial: losing access is no proof of deletion."""
 
     help = "Stop expecting a subscription that is no longer visible; its resources count as deleted from now on."

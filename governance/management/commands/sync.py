@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from audit.runs import RunInProgressError, SyncSummary
+from governance.management.acting import ActingCommand
 from governance.management.answers import add_json_option, answer
 from governance.management.tenants import connected_tenants, named_tenant
 from governance.schedules import KINDS, schedule_for
@@ -18,7 +17,7 @@ EXIT_STATUS = {"ok": 0, "failed": 1, "partial": 3, "nothing_eligible": 4}
 BY_SEVERITY = ("ok", "nothing_eligible", "partial", "failed")
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     """Sync one tenant or all of them; the worst outcome decides the exit status."""
 
     help = (
