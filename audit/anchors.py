@@ -1,12 +1,11 @@
 """Anchors: how far each chain had come, written where nobody can change it.
 
 Each is one small file in the container `logs`: `anchors/CHAIN/SEQUENCE.json`, in the form that
-`audit/standalone/verify_audit.py` states, holding the digest of the anchor before it. Only a chain that moved gets one,
+`audit/standalone/verify_audit.py` states, holding the hash of the anchor before it. Only a chain that moved gets one,
 so a round costs one file per chain that moved since the last. In Azure the container needs a locked time-based
 retention policy (docs/audit.md); without it an anchor proves no more than a row of the database.
 """
 
-import hashlib
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
@@ -15,7 +14,7 @@ import structlog
 from django.db.models import F
 
 from audit.models import AuditChain
-from audit.standalone.verify_audit import FORMAT, GENESIS, Anchor, canonical, checked_anchors, parsed
+from audit.standalone.verify_audit import FORMAT, GENESIS, Anchor, canonical, checked_anchors, digest, parsed
 from governance import storage
 from governance.storage import LOGS
 
@@ -48,7 +47,7 @@ def anchor(chain: AuditChain, now: datetime) -> None:
         storage.save(LOGS, blob_name(chain, chain.sequence), BytesIO(content))
     except FileExistsError:
         there = parsed(storage.read(LOGS, blob_name(chain, chain.sequence)))
-        if there["hash"] != chain.hash:
+        if there["event"] != chain.hash:
             raise ContradictedError(f"The anchor at {chain.sequence} knows another event.") from None
     every_chain().filter(id=chain.id).update(anchored_sequence=chain.sequence, anchored_at=now)
 
@@ -77,14 +76,15 @@ def every_chain() -> Any:
 def _next_anchor(chain: AuditChain, now: datetime) -> dict[str, object]:
     number, previous = 1, GENESIS
     if chain.anchored_sequence:
-        before = storage.read(LOGS, blob_name(chain, chain.anchored_sequence))
-        number, previous = parsed(before)["number"] + 1, hashlib.sha256(before).hexdigest()
-    return {
+        before = parsed(storage.read(LOGS, blob_name(chain, chain.anchored_sequence)))
+        number, previous = before["number"] + 1, before["hash"]
+    told = {
         "format": FORMAT,
         "chain": str(chain.id),
         "number": number,
         "at": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "sequence": chain.sequence,
-        "hash": chain.hash,
+        "event": chain.hash,
         "previous": previous,
     }
+    return {**told, "hash": digest(told)}

@@ -29,8 +29,8 @@ class TenantField(forms.CharField):
         tenant = find_tenant(text)
         if tenant is None:
             raise forms.ValidationError("There is no such tenant, or you may not see it.")
-        narrowed_to("tenant", lambda: frozenset({tenant.id}))
         throttling.about(tenant.id)
+        narrowed_to("tenant", lambda: frozenset({tenant.id}))
         return tenant
 
 

@@ -14,9 +14,10 @@ A trail is a file of lines: each event of a chain in order, each line its canoni
 {"format":1,"heads":{CHAIN:{"hash":...,"sequence":...}}} that says how each chain ends.
 
 An anchor says how far a chain had come at some time. It was written to storage that refuses to change it:
-{"at":...,"chain":...,"format":1,"hash":...,"number":...,"previous":...,"sequence":...} in canonical form; `number`
-counts the anchors of the chain from 1, `previous` is the SHA-256 of the anchor before, 64 zeros in the first. What lies
-after the last anchor is proved to be consistent and no more: whoever holds the database could have written it anew.
+{"at":...,"chain":...,"event":...,"format":1,"hash":...,"number":...,"previous":...,"sequence":...} in canonical form;
+`event` is the hash of the event at `sequence`, `number` counts the anchors of the chain from 1, `previous` is the hash
+of the anchor before, 64 zeros in the first, and `hash` is made as an event's is. What lies after the last anchor is
+proved to be consistent and no more: whoever holds the database could have written it anew.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ WORDS = (
     "format chain sequence id tenant at verb outcome reason actor target before after request_id address previous hash"
 )
 FIELDS = frozenset(WORDS.split())
-ANCHOR_FIELDS = frozenset({"format", "chain", "number", "at", "sequence", "hash", "previous"})
+ANCHOR_FIELDS = frozenset({"format", "chain", "number", "at", "sequence", "event", "previous", "hash"})
 
 Record = dict[str, Any]
 
@@ -51,12 +52,12 @@ class BrokenError(Exception):
 
 
 class Anchor(NamedTuple):
-    """How far a chain had come."""
+    """How far a chain had come: `event` is the hash of its event at `sequence`."""
 
     number: int
     at: str
     sequence: int
-    hash: str
+    event: str
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,8 @@ def checked_anchors(chain: str, contents: Iterable[bytes]) -> list[Anchor]:
             raise BrokenError(chain, at, f"the anchor after it is not the anchor number {number} that follows")
         if found and told["sequence"] <= found[-1].sequence:
             raise BrokenError(chain, found[-1].sequence, f"anchor number {number} is no further than the one before it")
-        previous = hashlib.sha256(content).hexdigest()
-        found.append(Anchor(number, str(told["at"]), told["sequence"], str(told["hash"])))
+        previous = told["hash"]
+        found.append(Anchor(number, str(told["at"]), told["sequence"], str(told["event"])))
     return found
 
 
@@ -149,6 +150,8 @@ def _read_anchor(chain: str, number: int, content: bytes) -> Record:
     whole = set(told) == ANCHOR_FIELDS and told["format"] == FORMAT and type(told["sequence"]) is int
     if not whole or told["chain"] != chain:
         raise BrokenError(chain, 0, f"anchor number {number} is no anchor of this chain")
+    if told["hash"] != digest(told):
+        raise BrokenError(chain, 0, f"the content of anchor number {number} is not what its hash says: it was changed")
     return told
 
 
@@ -223,7 +226,7 @@ class Chain:
         if self._next is None or self._next.sequence != self.sequence:
             return
         anchor, before = self._next, self.anchors[self._next.number - 2].sequence if self._next.number > 1 else 0
-        if anchor.hash != self.hash:
+        if anchor.event != self.hash:
             span = f"something from event {before + 1} to this one was changed and all hashes after it made anew"
             self._broken(self.sequence, f"it is not the event that anchor number {anchor.number} knows: {span}")
         self._next = next(self._waiting, None)

@@ -18,10 +18,11 @@ from audit.actions import ask_for_file, note_download, note_export
 from audit.files import wake
 from audit.models import ReportFile
 from governance import storage
-from governance.access import Permission, get_visible_or_404
+from governance.access import Permission, access_of, get_visible_or_404
 from governance.gate import requires
 from governance.pages import page_number
 from governance.portal import reports
+from governance.portal.audit_lists import AUDIT, may_read_any
 from governance.portal.exporting import STREAMED_ROWS, Question, RefusedError, question, write
 from governance.portal.file_lists import FileListFilter
 from governance.schedules import KEPT_DAYS
@@ -72,6 +73,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
     try:
         query, wanted = form.get("query", ""), form.get("format", "")
         asked = question(form.get("list", ""), query, format=wanted, selection=form.getlist("ids"))
+        refuse_unreadable(request, asked)
         expected = asked.rows.count()
         if expected <= STREAMED_ROWS:
             return _made_at_once(request, asked, query)
@@ -111,8 +113,15 @@ def files_of(request: HttpRequest) -> Any:
     return ReportFile.objects.visible_to(request.user.pk)
 
 
+def refuse_unreadable(request: HttpRequest, asked: Question) -> None:
+    """Raise RefusedError for a trail that this request may not read: a token may give less than its person."""
+    if asked.listing is AUDIT and not may_read_any(access_of(request)):
+        raise RefusedError({"list": ["The audit trail of a tenant is for its admins."]})
+
+
 def queue_export(request: HttpRequest, asked: Question, *, query: str, expected: int) -> ReportFile:
     """Write down that a worker shall make this export. Raises RefusedError when too many are waiting."""
+    refuse_unreadable(request, asked)
     return _queue(
         request,
         tenants=asked.tenants(),
@@ -176,18 +185,18 @@ def _made_at_once(request: HttpRequest, asked: Question, query: str) -> FileResp
     out = TemporaryFile(prefix="export-")  # noqa: SIM115 - the response closes it
     try:
         made = write(asked, out, for_whom=str(request.user))
+        note_export(
+            (tenant.id for tenant in asked.tenants()),
+            title=asked.listing.title,
+            subject=asked.listing.key,
+            query=query,
+            format=asked.format,
+            rows=made.written.rows,
+        )
     except BaseException:
         out.close()
         raise
     row.coverage = made.coverage
-    note_export(
-        (tenant.id for tenant in asked.tenants()),
-        title=asked.listing.title,
-        subject=asked.listing.key,
-        query=query,
-        format=asked.format,
-        rows=made.written.rows,
-    )
     out.seek(0)
     return FileResponse(out, as_attachment=True, filename=row.filename, content_type=CONTENT_TYPES[asked.format])
 

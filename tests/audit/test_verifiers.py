@@ -17,7 +17,16 @@ from audit.anchors import anchor_moved_chains
 from audit.export import anchors, trail
 from audit.models import AuditChain
 from audit.standalone import verify_audit
-from audit.standalone.verify_audit import BrokenError, Record, canonical, digest, parsed, read_anchors, verify_trail
+from audit.standalone.verify_audit import (
+    BrokenError,
+    Record,
+    canonical,
+    checked_anchors,
+    digest,
+    parsed,
+    read_anchors,
+    verify_trail,
+)
 from audit.trail import PLATFORM, Actor, acting_as, record, record_concerning
 from audit.verbs import Verb
 from audit.verification import prove
@@ -104,15 +113,28 @@ def test_any_single_bit_of_the_export_or_its_anchors_counts(
     exported: tuple[list[bytes], bytes], tmp_path: Path, data: st.DataObject
 ) -> None:
     lines, anchor_lines = exported
-    whole = b"".join(lines) + anchor_lines
-    bit = data.draw(st.integers(0, len(whole) * 8 - 1))
-
-    changed = bytearray(whole)
-    changed[bit // 8] ^= 1 << bit % 8
-    size = len(b"".join(lines))
+    parts = [b"".join(lines[:-1]), lines[-1], anchor_lines]
+    part = data.draw(st.integers(0, 2))
+    bit = data.draw(st.integers(0, len(parts[part]) * 8 - 1))
+    parts[part] = flipped(parts[part], bit)
 
     with pytest.raises(BrokenError):
-        verified([bytes(changed[:size])], bytes(changed[size:]), tmp_path)
+        verified(parts[:2], parts[2], tmp_path)
+
+
+def flipped(content: bytes, bit: int) -> bytes:
+    """The content with this bit turned round."""
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def test_every_single_bit_of_the_last_anchor_counts(exported: tuple[list[bytes], bytes], contoso: Tenant) -> None:
+    *before, last = [line for line in exported[1].splitlines() if line]
+
+    for bit in range(len(last) * 8):
+        with pytest.raises(BrokenError):
+            checked_anchors(str(contoso.id), [*before, flipped(last, bit)])
 
 
 @MANY
@@ -235,9 +257,8 @@ def test_any_single_bit_of_a_row_counts(contoso: Tenant, data: st.DataObject) ->
         cursor.execute(f'SELECT "{column}" FROM audit_logs {where}', [sequence])
         text = str(cursor.fetchone()[0]).encode()
         bit = data.draw(st.integers(0, len(text) * 8 - 1))
-        changed = bytearray(text)
-        changed[bit // 8] ^= 1 << bit % 8
-        assume(_is_text(bytes(changed)))
+        changed = flipped(text, bit)
+        assume(_is_text(changed))
         cursor.execute(f'UPDATE audit_logs SET "{column}" = %s {where}', [changed.decode(), sequence])
 
         with pytest.raises(BrokenError) as found:
