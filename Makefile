@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-sqlite test-postgres check lint types contracts migrations tsql openapi e2e screenshots bench azurite lock clean
+.PHONY: help setup demo test test-sqlite test-postgres check lint types contracts migrations tsql openapi roles e2e screenshots bench azurite lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,7 +30,7 @@ demo: .venv/demo.installed ## the whole platform over a simulated Azure, until C
 test: check test-sqlite test-postgres ## every check and test that needs no browser
 	@echo "The browser tests are not among these: make e2e runs them."
 
-check: lint types contracts migrations tsql openapi ## all checks that need no test run
+check: lint types contracts migrations tsql openapi roles ## all checks that need no test run
 
 lint: .venv/dev.installed ## style of Python and templates
 	$(BIN)/ruff check .
@@ -51,6 +51,9 @@ tsql: .venv/dev.installed ## every migration compiles to T-SQL
 
 openapi: .venv/dev.installed ## docs/openapi.yaml is what the code answers
 	$(BIN)/python manage.py spectacular --api-version v1 --validate --fail-on-warn | diff -u docs/openapi.yaml -
+
+roles: .venv/dev.installed ## docs/roles.md is what the code asks for
+	$(BIN)/python manage.py roles | diff -u docs/roles.md -
 
 test-sqlite: .venv/dev.installed azurite ## the suite on SQLite (or on DATABASE_URL)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --quiet

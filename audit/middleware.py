@@ -11,6 +11,7 @@ from audit.verbs import Verb
 from governance.access import access_of
 from governance.actors import Actor, ActorKind, acting_as
 from governance.addresses import address_of
+from governance.permissions import Holder
 from governance.sights import Sight, watched
 
 SAFE = ("GET", "HEAD")
@@ -87,6 +88,6 @@ def _title(page: str) -> str:
 
 def _role(access: Any, tenants: Any) -> str:
     if access.everywhere is not None:
-        return "platform admin" if access.is_platform_admin else "platform auditor"
+        return Holder.of_platform(access.everywhere).value
     held = {access.role_in(tenant) for tenant in tenants or ()}
     return held.pop().word if len(held) == 1 and None not in held else "several roles"

@@ -44,6 +44,11 @@ class Verb(TextChoices):
     ROLE_GRANTED = "role.granted", "Gave a role"
     ROLE_CHANGED = "role.changed", "Changed a role"
     ROLE_REMOVED = "role.removed", "Took a role away"
+    PERSON_INVITED = "person.invited", "Invited somebody"
+    INVITATION_RESENT = "invitation.resent", "Sent an invitation again"
+    INVITATION_REVOKED = "invitation.revoked", "Revoked an invitation"
+    INVITATION_ACCEPTED = "invitation.accepted", "Accepted an invitation"
+    PLATFORM_ROLE_CHANGED = "platform_role.changed", "Changed a role in the platform"
 
     # --- API tokens ---
     TOKEN_MADE = "token.made", "Made an API token"

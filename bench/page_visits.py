@@ -16,7 +16,8 @@ from governance.keys import new_id
 from governance.tenancy import Scope, entered
 from inventory.models import Resource, TagRule
 from tenants.actions import grant_role, group_tenants
-from tenants.models import Membership, Subscription, Tenant, TenantGroup, User
+from tenants.invitations import invite
+from tenants.models import Invitation, Membership, Subscription, Tenant, TenantGroup, User
 from tests.portal.crawl import addresses, token_for, view_of
 
 ROUNDS = 5
@@ -72,7 +73,8 @@ def _keys(user: User) -> dict[str, str]:
     with entered(Scope.every_tenant(reason="A bench looks for objects that exist.")):
         tenant = Tenant.objects.first()
         group_tenants("every-tenant", list(Tenant.objects.all()))
-        models |= {"tag-rule": TagRule, "membership": Membership, "tenant-group": TenantGroup}
+        invite([tenant], "guest@guests.example", Role.READER, by=user)
+        models |= {"tag-rule": TagRule, "membership": Membership, "tenant-group": TenantGroup, "invitation": Invitation}
         models |= {"audit-event": AuditEvent}
         keys = {
             name: str(model._default_manager.order_by("pk").values_list("pk")[0][0]) for name, model in models.items()

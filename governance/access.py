@@ -1,8 +1,7 @@
-"""Who may do what: the roles, what a signed-in person may reach, and the two questions every view asks."""
+"""What a signed-in person may reach, and the two questions every view asks: may they, and which object is it?"""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -11,28 +10,13 @@ from django.db import models
 from django.http import Http404, HttpRequest
 
 from governance import throttling
+from governance.permissions import Holder, Permission, Reach, Role
 from governance.sights import saw
 from governance.tenancy import Scope
 
+__all__ = ["NO_ACCESS", "Access", "Permission", "Role", "access_of", "get_visible_or_404", "granted", "require"]
+
 Row = TypeVar("Row", bound=models.Model)
-
-
-class Role(IntEnum):
-    """What a person may do in one tenant. A higher role includes the lower ones."""
-
-    READER = 1  # sees
-    OPERATOR = 2  # runs syncs
-    ADMIN = 3  # people and settings of the tenant
-
-    @property
-    def word(self) -> str:
-        """The role as the database and people write it."""
-        return self.name.lower()
-
-    @classmethod
-    def from_word(cls, word: str) -> "Role":
-        """The role of a word; KeyError for any other word, never a default."""
-        return cls[word.upper()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +26,32 @@ class Access:
     scope: Scope
     roles: Mapping[UUID, Role] = field(default_factory=dict)
     everywhere: Role | None = None  # platform auditors (reader) and platform admins (admin)
+    is_somebody: bool = True  # false for whoever has not signed in
 
     def role_in(self, tenant_id: UUID) -> Role | None:
         """The person's role in a tenant; None for a stranger."""
         roles = [role for role in (self.everywhere, self.roles.get(tenant_id)) if role is not None]
         return max(roles, default=None)
 
-    def may(self, role: Role, tenant_id: UUID) -> bool:
-        """True when the person has at least `role` in the tenant."""
-        held = self.role_in(tenant_id)
-        return held is not None and held >= role
+    def may(self, permission: Permission, tenant_id: UUID | None = None) -> bool:
+        """Whether the person holds the permission in this tenant; without one, by what they are everywhere."""
+        return not permission.rule.holders.isdisjoint(self._holders(tenant_id))
 
-    @property
-    def is_platform_admin(self) -> bool:
-        """True for those who connect tenants and make groups."""
-        return self.everywhere is Role.ADMIN
+    def may_somewhere(self, permission: Permission) -> bool:
+        """Whether the person holds the permission everywhere, or in at least one of their tenants."""
+        held = {Holder.of_role(role) for role in self.roles.values()}
+        return self.may(permission) or not permission.rule.holders.isdisjoint(held)
 
-    def may_see_people(self, tenant_id: UUID) -> bool:
-        """True for the admins of the tenant and for the platform's own people: an auditor reviews who may do what."""
-        return self.everywhere is not None or self.may(Role.ADMIN, tenant_id)
+    def _holders(self, tenant_id: UUID | None) -> Collection[Holder]:
+        """What the person is, seen from a tenant or from none."""
+        found = [Holder.NOBODY, Holder.PERSON] if self.is_somebody else [Holder.NOBODY]
+        if self.everywhere is not None:
+            found.append(Holder.of_platform(self.everywhere))
+        held = self.roles.get(tenant_id) if tenant_id is not None else None
+        return [*found, Holder.of_role(held)] if held is not None else found
 
 
-NO_ACCESS = Access(Scope.nothing())
+NO_ACCESS = Access(Scope.nothing(), is_somebody=False)
 
 
 def access_of(request: HttpRequest) -> Access:
@@ -72,25 +60,26 @@ def access_of(request: HttpRequest) -> Access:
     return access
 
 
-def require_role(request: HttpRequest, role: Role, tenant_id: UUID) -> None:
-    """Let pass whoever has the role; 404 for a stranger (as if there were no such tenant), 403 for a lesser role."""
+def require(request: HttpRequest, permission: Permission, tenant_id: UUID | None = None) -> None:
+    """Let pass whoever holds the permission, in the tenant when it is one of those.
+
+    404 for a stranger to the tenant, as if there were no such tenant; 403 for a lesser role. For a permission over the
+    platform look for the object first: a stranger to it gets 404. That it was asked for is noted (`granted`).
+    """
     access = access_of(request)
-    if access.role_in(tenant_id) is None:
+    if permission.rule.reach is Reach.TENANT and tenant_id is None:
+        raise ValueError(f"{permission.value} is held in a tenant: name it.")
+    if tenant_id is not None and access.role_in(tenant_id) is None:
         raise Http404
-    if not access.may(role, tenant_id):
-        raise PermissionDenied(f"This needs the role {role.word} in this tenant.")
+    if not access.may(permission, tenant_id):
+        raise PermissionDenied(permission.refusal)
+    request.granted = granted(request) | {permission}  # type: ignore[attr-defined]
 
 
-def require_platform_admin(request: HttpRequest) -> None:
-    """Let pass a platform admin; 403 for everybody else. Look for the object first: a stranger to it gets 404."""
-    if not access_of(request).is_platform_admin:
-        raise PermissionDenied("This is for platform admins.")
-
-
-def require_sight_of_people(request: HttpRequest, tenant_id: UUID) -> None:
-    """Let pass who may see the people of the tenant; 404 for a stranger, 403 for its readers and operators."""
-    if not access_of(request).may_see_people(tenant_id):
-        require_role(request, Role.ADMIN, tenant_id)
+def granted(request: HttpRequest) -> frozenset[Permission]:
+    """The permissions that `require` found held in this request."""
+    found: frozenset[Permission] = getattr(request, "granted", frozenset())
+    return found
 
 
 def get_visible_or_404(rows: "models.QuerySet[Row]", key: Any) -> Row:

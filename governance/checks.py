@@ -1,6 +1,7 @@
 """System checks: settings that contradict each other or the place they run in. `manage.py check` lists them."""
 
 from collections.abc import Sequence
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from django.conf import settings
 from django.core import checks
 from django.db import connection
 
-from governance import deployment, pdf
+from governance import deployment, doors, pdf
 from governance.storage import insecure_endpoint
 
 MICROSOFT_HOSTS = (
@@ -23,15 +24,18 @@ MICROSOFT_HOSTS = (
     "graph.microsoft.us",
     "microsoftgraph.chinacloudapi.cn",
 )
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
 B2C_HOSTS = (".b2clogin.com", ".b2clogin.us", ".b2clogin.cn")
 ENDPOINTS = ("AZURE_AUTHORITY_HOST", "AZURE_ARM_ENDPOINT", "AZURE_GRAPH_ENDPOINT")
 
 
 def register_all() -> None:
     """Make the checks part of `manage.py check` and of every start."""
-    own = (environment, azure_endpoints, redis, database, containers, pdf_libraries, token_providers)
+    own = (environment, azure_endpoints, redis, database, containers, mail, pdf_libraries, token_providers)
     for check in (*own, *deployment.CHECKS):
         checks.register(check, checks.Tags.compatibility)
+    checks.register(doors.gate_stands, checks.Tags.compatibility)
+    checks.register(doors.every_door_names_its_permission, checks.Tags.urls)
 
 
 def environment(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -104,6 +108,23 @@ def containers(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.
     if not (text or account) and any(folder.is_relative_to(place) for place in served):
         hint = "Set STORAGE_FOLDER to a folder that no server hands out."
         found.append(checks.Error("STORAGE_FOLDER lies in a served folder.", hint=hint, id="governance.E043"))
+    return found
+
+
+def mail(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Who can read an invitation can accept it: in production it travels encrypted, and its link leads to https."""
+    if not settings.PRODUCTION:
+        return []
+    found: list[checks.CheckMessage] = []
+    if settings.EMAIL_BACKEND != SMTP or not (settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL):
+        hint = "Set EMAIL_URL to submission://user:password@host:587, or smtp://user:password@host:465/?ssl=true."
+        found.append(checks.Error("Production does not send mail by SMTP with TLS.", hint=hint, id="governance.E075"))
+    if urlsplit(settings.PORTAL_URL).scheme != "https":
+        hint = "Set PORTAL_URL to the portal's own address, e.g. https://governance.example.com."
+        found.append(checks.Error("The links in mails do not lead to https.", hint=hint, id="governance.E076"))
+    if parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] in {"", "localhost"}:
+        hint = "Set DEFAULT_FROM_EMAIL to an address that the mail server sends for, e.g. governance@example.com."
+        found.append(checks.Error("Mails have no sender that can be answered.", hint=hint, id="governance.E077"))
     return found
 
 

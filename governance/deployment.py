@@ -10,7 +10,7 @@ from django.core import checks
 from governance.limits import LIMITS
 
 Found = list[checks.CheckMessage]
-POSTGRESQL, SQL_SERVER = "django.db.backends.postgresql", "mssql"
+POSTGRESQL, SQL_SERVER = "governance.database.postgresql", "governance.database.mssql"
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 ENCRYPTED = frozenset({"yes", "true", "mandatory", "strict"})  # words of Microsoft's driver for Encrypt
 

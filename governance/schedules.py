@@ -59,6 +59,12 @@ JOBS: tuple[Job, ...] = (
         why="A file whose worker died, or that no worker was told of, is taken up again; an expired one is deleted.",
     ),
     Job(
+        name="tend-letters",
+        task="tenants.tasks.tend_letters",
+        every_minutes=5,
+        why="An invitation that no worker was told of, or that the mail server did not take, is sent later.",
+    ),
+    Job(
         name="anchor-audit",
         task="audit.tasks.anchor_chains",
         every_minutes=60,

@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "tenants.middleware.ScopeMiddleware",
     "audit.middleware.ActorMiddleware",
+    "governance.gate.GateMiddleware",
     "governance.middleware.LimitMiddleware",  # the innermost: it counts a person and the tenants in scope
 ]
 
@@ -184,6 +185,19 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+# --- Mail: only invitations are sent. Files in a folder by default, SMTP with TLS in production (checked) ------------
+# submission://user:password@host:587 speaks STARTTLS; smtp://user:password@host:465/?ssl=true speaks TLS at once.
+MAIL_FOLDER: str = env.str("MAIL_FOLDER", str(BASE_DIR / ".mail"))
+_mail = env.dj_email_url("EMAIL_URL", f"file:///{MAIL_FOLDER}")
+EMAIL_BACKEND: str = _mail["EMAIL_BACKEND"]
+EMAIL_FILE_PATH: str = _mail["EMAIL_FILE_PATH"]
+EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"] or "", _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail["EMAIL_USE_TLS"], _mail["EMAIL_USE_SSL"]
+EMAIL_TIMEOUT: int = _mail["EMAIL_TIMEOUT"] or 20  # seconds
+DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", "governance@localhost")
+PORTAL_URL: str = env.str("PORTAL_URL", "http://127.0.0.1:8000").rstrip("/")  # where the links in mails lead
+
 # --- Signing in: Azure AD B2C, any OpenID Connect provider such as Entra ID, local accounts -------------------------
 SIGN_IN_B2C_HOST: str = env.str("SIGN_IN_B2C_HOST", "")  # contoso.b2clogin.com, or the custom domain; empty: no B2C
 SIGN_IN_B2C_TENANT: str = env.str("SIGN_IN_B2C_TENANT", "")  # contoso.onmicrosoft.com
@@ -226,7 +240,7 @@ REST_FRAMEWORK = {
         "tenants.authentication.BearerAuthentication",
         "tenants.authentication.PortalSessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "governance.gate.Gate"],
     "DEFAULT_RENDERER_CLASSES": ["governance.rendering.OrjsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["governance.parsing.BoundedJSONParser"],
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS would tell the form of each write; the description does that

@@ -4,6 +4,8 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
+from governance.access import Permission
+from governance.gate import requires
 from governance.portal import health
 from governance.portal.api import SyncView
 from governance.portal.audit_api import AuditEventView, LookView
@@ -13,15 +15,18 @@ from inventory.hygiene_api import FeedView, OrphanView, TagComplianceView, TagRu
 from tenants import sign_in_views
 from tenants.api import MeView, PreflightView, SubscriptionView, TenantView
 from tenants.groups_api import TenantGroupView
+from tenants.invitations_api import InvitationView
 from tenants.people_api import MembershipView, UserView
 from tenants.sign_in_views import SignInView
 from tenants.tokens_api import TokenView
 
+public = requires(Permission.PUBLIC)  # for the views that libraries bring
 api = SimpleRouter()
 api.register("tenants", TenantView, basename="tenant")
 api.register("tenant-groups", TenantGroupView, basename="tenant-group")
 api.register("users", UserView, basename="user")
 api.register("memberships", MembershipView, basename="membership")
+api.register("invitations", InvitationView, basename="invitation")
 api.register("tokens", TokenView, basename="token")
 api.register("subscriptions", SubscriptionView, basename="subscription")
 api.register("resources", ResourceView, basename="resource")
@@ -35,8 +40,8 @@ api.register("tag-violations", TagViolationView, basename="tag-violation")
 api.register("audit/events", AuditEventView, basename="audit-event")
 
 urlpatterns = [
-    path("sign-in/", SignInView.as_view(), name="sign-in"),
-    path("sign-in/password/", SignInView.as_view(always_asks_password=True), name="sign-in-password"),
+    path("sign-in/", public(SignInView.as_view()), name="sign-in"),
+    path("sign-in/password/", public(SignInView.as_view(always_asks_password=True)), name="sign-in-password"),
     path("sign-in/not-invited/", sign_in_views.not_invited, name="not-invited"),
     path("sign-in/b2c/", sign_in_views.start, {"name": "b2c"}, name="sign-in-b2c"),
     path("sign-in/b2c/done/", sign_in_views.done, {"name": "b2c"}, name="sign-in-b2c-done"),
@@ -56,10 +61,10 @@ urlpatterns = [
     path("api/<str:version>/tenants/<str:tenant_id>/preflight/", PreflightView.as_view(), name="tenant-preflight"),
     path("api/<str:version>/tenants/<str:tenant_id>/looks/", LookView.as_view({"get": "list"}), name="tenant-looks"),
     path("api/<str:version>/me/", MeView.as_view(), name="me"),
-    path("api/schema/", SpectacularAPIView.as_view(api_version="v1"), name="schema"),
+    path("api/schema/", public(SpectacularAPIView.as_view(api_version="v1")), name="schema"),
     path(
         "api/docs/",
-        SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="portal/api_docs.html"),
+        public(SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="portal/api_docs.html")),
         name="api-docs",
     ),
     path("healthz", health.alive, name="healthz"),

@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.serializers import BaseSerializer
 
-from governance.access import get_visible_or_404
+from governance.access import Permission, get_visible_or_404
 from inventory.lists import CHANGE_SORTS, RESOURCE_SORTS, ChangeListFilter, ResourceListFilter
 from inventory.models import Resource, ResourceChange
 from inventory.serializers import ChangeSerializer, ResourceDetailSerializer, ResourceSerializer
@@ -19,6 +19,7 @@ RESOURCE_ID = OpenApiParameter("resource_id", OpenApiTypes.UUID, OpenApiParamete
 class ResourceView(CoveredViewSet):
     """The resources of your tenants."""
 
+    requires = Permission.SEE
     filterset_class = ResourceListFilter
     sorts = RESOURCE_SORTS
     default_sort = "name"
@@ -37,6 +38,7 @@ class ResourceView(CoveredViewSet):
 class ChangeView(CoveredViewSet):
     """What happened to one resource, newest first."""
 
+    requires = Permission.SEE
     serializer_class = ChangeSerializer
     filterset_class = ChangeListFilter
     sorts = CHANGE_SORTS

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -13,7 +13,8 @@ from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.access import Role, get_visible_or_404, require_role
+from governance.access import Permission, get_visible_or_404, require
+from governance.gate import EVERY, Named
 from inventory import actions
 from inventory.compliance import compliance_of
 from inventory.hygiene_lists import (
@@ -51,6 +52,7 @@ from tenants.models import Tenant, User
 class OrphanView(CoveredViewSet):
     """What nothing uses in your tenants, and since when; the oldest first. One period by its id also when it ended."""
 
+    requires = Permission.SEE
     serializer_class = OrphanSerializer
     filterset_class = OrphanListFilter
     sorts = ORPHAN_SORTS
@@ -64,6 +66,7 @@ class OrphanView(CoveredViewSet):
 class FeedView(CoveredViewSet):
     """What changed in your tenants, newest first. What a first reading found is left out unless asked for."""
 
+    requires = Permission.SEE
     serializer_class = FeedChangeSerializer
     filterset_class = ChangeFeedFilter
     sorts = FEED_SORTS
@@ -77,6 +80,7 @@ class FeedView(CoveredViewSet):
 class TagViolationView(CoveredViewSet):
     """Which resources break which tag rules."""
 
+    requires = Permission.SEE
     serializer_class = TagViolationSerializer
     filterset_class = ViolationListFilter
     sorts = VIOLATION_SORTS
@@ -90,6 +94,7 @@ class TagViolationView(CoveredViewSet):
 class TagRuleView(CoveredViewSet):
     """What your tenants demand of tags. Writing needs the role admin in the tenant."""
 
+    requires: ClassVar[Named] = {"list": Permission.SEE, "retrieve": Permission.SEE, EVERY: Permission.MANAGE_TAG_RULES}
     serializer_class = TagRuleSerializer
     filterset_class = TagRuleListFilter
     sorts = TAG_RULE_SORTS
@@ -127,7 +132,7 @@ class TagRuleView(CoveredViewSet):
 
     def _own(self, request: Request) -> TagRule:
         rule = get_visible_or_404(self.get_queryset(), self.kwargs["pk"])
-        require_role(request._request, Role.ADMIN, rule.tenant_id)
+        require(request._request, Permission.MANAGE_TAG_RULES, rule.tenant_id)
         return rule
 
     def _change(self, request: Request, kept: dict[str, Any]) -> Response:
@@ -142,6 +147,7 @@ class TagRuleView(CoveredViewSet):
 class TagComplianceView(CoveredViewSet):
     """How well your tenants keep their tag rules, by tenant and by type."""
 
+    requires = Permission.SEE
     serializer_class = TagComplianceSerializer
     filterset_class = TenantListFilter
     sorts = TENANT_SORTS
@@ -177,7 +183,7 @@ def _wish(wanted: dict[str, Any]) -> actions.TagRuleWish:
 
 
 def _tenants(request: Request, wanted: dict[str, Any]) -> list[Tenant]:
-    """The tenants a new rule is for; the person is admin of each. 404 for what they may not see."""
+    """The tenants a new rule is for; the person manages the rules of each. 404 for what they may not see."""
     if "tenant" in wanted:
         tenants = [get_visible_or_404(Tenant.objects.all(), wanted["tenant"])]
     else:
@@ -186,7 +192,7 @@ def _tenants(request: Request, wanted: dict[str, Any]) -> list[Tenant]:
     if not tenants:
         raise Http404
     for tenant in tenants:
-        require_role(request._request, Role.ADMIN, tenant.id)
+        require(request._request, Permission.MANAGE_TAG_RULES, tenant.id)
     return tenants
 
 

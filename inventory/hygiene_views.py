@@ -6,7 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from governance.pages import signed_in
+from governance.access import Permission
+from governance.gate import requires
 from governance.ui.charts import bars
 from governance.ui.list_page import ListPage
 from inventory.hygiene import OrphanSummary, orphan_summary
@@ -19,7 +20,7 @@ PATH_EXAMPLES = ("tags", "properties", "sku", "location", "managed_by", "identit
 
 
 @require_safe
-@signed_in
+@requires(Permission.SEE)
 def orphans(request: HttpRequest) -> HttpResponse:
     """What nothing uses: by rule, by age, and one by one."""
     page = ListPage(request, ORPHANS)
@@ -46,7 +47,7 @@ def _rule_addresses(request: HttpRequest, summary: OrphanSummary) -> dict[str, s
 
 
 @require_safe
-@signed_in
+@requires(Permission.SEE)
 def changes(request: HttpRequest) -> HttpResponse:
     """What changed over all visible tenants, newest first."""
     page = ListPage(request, CHANGES)

@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from governance.access import Role, access_of, get_visible_or_404, require_role
-from governance.pages import signed_in
+from governance.access import Permission, access_of, get_visible_or_404, require
+from governance.gate import requires
 from governance.ui.charts import bars
 from governance.ui.list_page import ListPage
 from inventory import actions
@@ -47,7 +47,7 @@ class TagRuleForm(forms.Form):
 
 
 @require_safe
-@signed_in
+@requires(Permission.SEE)
 def tags(request: HttpRequest) -> HttpResponse:
     """How well the tags keep the rules."""
     page = ListPage(request, VIOLATIONS)
@@ -80,7 +80,7 @@ def _with_coverage(tenants: Sequence[TenantCompliance], coverage: Coverage) -> l
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(GET=Permission.SEE, POST=Permission.MANAGE_TAG_RULES)
 def rules(request: HttpRequest) -> HttpResponse:
     """The rules in force. Posting adds one to a tenant, or to each tenant of a group, for their admins."""
     if request.method != "POST":
@@ -98,7 +98,7 @@ def rules(request: HttpRequest) -> HttpResponse:
 def _rules_page(request: HttpRequest, form: TagRuleForm) -> HttpResponse:
     access = access_of(request)
     tenants = Tenant.objects.order_by("name").values_list("id", "name")
-    administered = [name for key, name in tenants if access.may(Role.ADMIN, key)]
+    administered = [name for key, name in tenants if access.may(Permission.MANAGE_TAG_RULES, key)]
     return ListPage(request, TAG_RULES).render(
         "inventory/tag_rules.html",
         form=form,
@@ -109,14 +109,14 @@ def _rules_page(request: HttpRequest, form: TagRuleForm) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(GET=Permission.SEE, POST=Permission.MANAGE_TAG_RULES)
 def rule(request: HttpRequest, rule_id: str) -> HttpResponse:
     """One rule; its admins change it here, and delete it with `action=delete`."""
     found = get_visible_or_404(TagRule.objects.in_force().select_related("tenant"), rule_id)
-    may_change = access_of(request).may(Role.ADMIN, found.tenant_id)
+    may_change = access_of(request).may(Permission.MANAGE_TAG_RULES, found.tenant_id)
     if request.method != "POST":
         return _rule_page(request, found, TagRuleForm(initial=_initial(found)), may_change=may_change)
-    require_role(request, Role.ADMIN, found.tenant_id)
+    require(request, Permission.MANAGE_TAG_RULES, found.tenant_id)
     if request.POST.get("action") == "delete":
         actions.delete_tag_rule(found, by=_person(request))
         messages.success(request, f"The rule for {found.key} is deleted.")
@@ -157,7 +157,7 @@ def _saved(form: TagRuleForm, save: Any) -> bool:
 
 
 def _tenants(request: HttpRequest) -> list[Tenant]:
-    """The tenants that the form names; the person is admin of each. 404 for what they may not see."""
+    """The tenants that the form names; the person manages the rules of each. 404 for what they may not see."""
     named, grouped = request.POST.get("tenant", ""), request.POST.get("group", "")
     if grouped and not named:
         group = find_group(grouped)
@@ -168,7 +168,7 @@ def _tenants(request: HttpRequest) -> list[Tenant]:
     if not tenants:
         raise Http404
     for tenant in tenants:
-        require_role(request, Role.ADMIN, tenant.id)
+        require(request, Permission.MANAGE_TAG_RULES, tenant.id)
     return tenants
 
 

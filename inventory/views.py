@@ -5,8 +5,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from governance.access import Permission
 from governance.caching import kept
-from governance.pages import signed_in
+from governance.gate import requires
 from governance.ui.list_page import ListPage
 from inventory.lists import RESOURCES
 from inventory.models import Resource, ResourceTag
@@ -16,7 +17,7 @@ from tenants.models import Subscription, Tenant, TenantGroup
 
 
 @require_safe
-@signed_in
+@requires(Permission.SEE)
 def resources(request: HttpRequest) -> HttpResponse:
     """Resources of all visible tenants: filter, search, sort, choose columns, page."""
     page = ListPage(request, RESOURCES)

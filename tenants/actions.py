@@ -21,6 +21,7 @@ from governance.keys import new_id
 from governance.tenancy import Scope, entered
 from tenants.models import (
     ApiToken,
+    Invitation,
     Membership,
     PreflightResult,
     SavedView,
@@ -118,10 +119,6 @@ class LastAdminError(Exception):
     """What was asked for would leave a tenant without anybody who may administer it. Nothing was changed."""
 
 
-class HasRoleError(Exception):
-    """The person has a role in the tenant already. Nothing was changed."""
-
-
 @transaction.atomic
 def grant_role(user: User, tenant: Tenant, role: Role) -> None:
     """Give a person a role in a tenant, in place of the one they had. For the platform's own commands."""
@@ -132,23 +129,6 @@ def grant_role(user: User, tenant: Tenant, role: Role) -> None:
         _record_role(Verb.ROLE_GRANTED, tenant.id, user, before=before and before.role, after=role.word)
 
 
-@transaction.atomic
-def add_person(tenant: Tenant, email: str, role: Role) -> None:
-    """Give the person with this e-mail address a role in a tenant where they have none, if they have an account.
-
-    The caller is not told whether they have one (docs/adr/0009). Raises HasRoleError for a person of the tenant.
-    """
-    one_at_a_time(tenant.id)
-    everybody = User.objects.across_tenants(reason="Whoever is added has no role in the tenant yet.")
-    user = everybody.filter(email=email.strip().lower(), is_active=True).first()
-    if user is None:
-        return
-    if Membership.objects.for_tenant(tenant.id).filter(user=user).exists():
-        raise HasRoleError(f"{user.email} has a role in {tenant.name} already; change it there.")
-    Membership.objects.create(tenant=tenant, user=user, role=role.word)
-    _record_role(Verb.ROLE_GRANTED, tenant.id, user, before=None, after=role.word)
-
-
 def _record_role(verb: Verb, tenant_id: UUID, user: User, *, before: str | None, after: str | None) -> None:
     """Write down what became of a person's role in a tenant; None is no role."""
     target = Target.of(user, label=user.email)
@@ -157,7 +137,7 @@ def _record_role(verb: Verb, tenant_id: UUID, user: User, *, before: str | None,
 
 @transaction.atomic
 def change_role(membership: Membership, role: Role, *, by_platform: bool) -> None:
-    """Give a person of a tenant another role there.
+    """Give a person of a tenant another role there. Whoever may not invite any more has not invited anybody.
 
     Raises LastAdminError when nobody could administer the tenant afterwards, unless the platform asks for it, and
     Membership.DoesNotExist when the person was removed meanwhile.
@@ -165,6 +145,8 @@ def change_role(membership: Membership, role: Role, *, by_platform: bool) -> Non
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
         before, current.role = current.role, role.word
         current.save()
+        if role < Role.ADMIN:
+            _withdraw_invitations(current)
     if before != role.word:
         _record_role(Verb.ROLE_CHANGED, current.tenant_id, current.user, before=before, after=role.word)
 
@@ -174,6 +156,7 @@ def remove_person(membership: Membership, *, by_platform: bool) -> None:
     """Take a person's role in a tenant away and revoke their API tokens there. Raises as `change_role` does."""
     with _keeping_an_admin(membership, by_platform=by_platform) as current:
         person = current.user  # read now: without the role they may be outside the scope
+        _withdraw_invitations(current)
         current.delete()
     _revoke_tokens(current)
     end_sessions_of_stranger(person)
@@ -198,6 +181,14 @@ def _keeping_an_admin(membership: Membership, *, by_platform: bool) -> Iterator[
     yield current
     if was_admin and not by_platform and not Membership.objects.for_tenant(current.tenant_id).who_administer().exists():
         raise LastAdminError("The tenant would be left without an admin. Give somebody else the role of admin first.")
+
+
+def _withdraw_invitations(membership: Membership) -> None:
+    """Revoke what this person offered in the tenant: an admin who goes leaves no door open behind them."""
+    offered = Invitation.objects.for_tenant(membership.tenant_id).pending().filter(invited_by=membership.user_id)
+    for row in offered:
+        record(Verb.INVITATION_REVOKED, tenant_id=row.tenant_id, target=row, reason="Who invited may not any more.")
+    offered.update(revoked_at=timezone.now(), mail_due_at=None)
 
 
 def one_at_a_time(tenant_id: UUID) -> None:

@@ -17,8 +17,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from governance.access import Role, access_of, get_visible_or_404, require_platform_admin, require_role
+from governance.access import Permission, access_of, get_visible_or_404, require
 from governance.drf import CoverageSerializer, ServiceUnavailable, TenantViewSet
+from governance.gate import Named
 from tenants.actions import connect_tenant, pause_tenant, resume_tenant, set_credentials
 from tenants.dispatch import enqueue_preflight, last_preflight
 from tenants.freshness import coverage
@@ -48,6 +49,12 @@ class CoveredViewSet(TenantViewSet):
 class TenantView(CoveredViewSet):
     """The tenants you belong to; connecting and changing them."""
 
+    requires: ClassVar[Named] = {
+        "list": Permission.SEE,
+        "retrieve": Permission.SEE,
+        "create": Permission.CONNECT_TENANTS,
+        "partial_update": Permission.PAUSE,
+    }
     serializer_class = TenantSerializer
     filterset_class = TenantListFilter
     sorts = TENANT_SORTS
@@ -61,7 +68,7 @@ class TenantView(CoveredViewSet):
     @extend_schema(request=TenantConnectSerializer, responses={200: TenantSerializer, 201: TenantSerializer})
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Connect a tenant (201), or give a known one new credentials (200). For platform admins."""
-        require_platform_admin(request._request)
+        require(request._request, Permission.CONNECT_TENANTS)
         wanted = TenantConnectSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         asked = wanted.validated_data
@@ -74,13 +81,13 @@ class TenantView(CoveredViewSet):
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         """Pause or resume a tenant (its admins), or read it with other credentials (platform admins)."""
         tenant = get_visible_or_404(Tenant.objects.all(), kwargs["pk"])
-        require_role(request._request, Role.ADMIN, tenant.id)
+        require(request._request, Permission.PAUSE, tenant.id)
         wanted = TenantChangeSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         asked = wanted.validated_data
         with transaction.atomic(), refusals_by_parameter():
             if credentials := asked.get("credentials"):
-                require_platform_admin(request._request)
+                require(request._request, Permission.CHANGE_CREDENTIALS)
                 set_credentials(tenant, **credentials)
             if word := asked.get("status"):
                 (pause_tenant if word == Tenant.Status.PAUSED else resume_tenant)(tenant)
@@ -91,6 +98,8 @@ class TenantView(CoveredViewSet):
 class PreflightView(APIView):
     """Can this tenant be read? Four checks, each with its remedy."""
 
+    requires: ClassVar[Named] = {"get": Permission.SEE, "post": Permission.RUN_PREFLIGHT}
+
     @extend_schema(responses=PreflightSerializer)
     def get(self, request: Request, tenant_id: str, **kwargs: Any) -> Response:
         """The last answer, and whether another one is waited for."""
@@ -100,7 +109,7 @@ class PreflightView(APIView):
     def post(self, request: Request, tenant_id: str, **kwargs: Any) -> Response:
         """Have a worker ask Azure; needs the role operator. 503 when no broker answers."""
         tenant = get_visible_or_404(Tenant.objects.all(), tenant_id)
-        require_role(request._request, Role.OPERATOR, tenant.id)
+        require(request._request, Permission.RUN_PREFLIGHT, tenant.id)
         try:
             enqueue_preflight(tenant, requested_by=request.user)  # type: ignore[arg-type]  # signed in: a User
         except OperationalError as error:
@@ -125,6 +134,7 @@ def refusals_by_parameter() -> Iterator[None]:
 class SubscriptionView(CoveredViewSet):
     """Every subscription ever seen in your tenants, also those that are no longer visible."""
 
+    requires = Permission.SEE
     serializer_class = SubscriptionSerializer
     filterset_class = SubscriptionListFilter
     sorts = SUBSCRIPTION_SORTS
@@ -138,6 +148,8 @@ class SubscriptionView(CoveredViewSet):
 
 class MeView(APIView):
     """Who you are and which roles you hold."""
+
+    requires = Permission.OWN
 
     @extend_schema(responses=MeSerializer)
     def get(self, request: Request, **kwargs: Any) -> Response:

@@ -14,7 +14,7 @@ MOST_CHECKBOXES = 150  # with more tenants their names are typed: a form takes 2
 MEANINGS = {
     Role.READER: "sees everything of the tenant",
     Role.OPERATOR: "also runs syncs and preflights",
-    Role.ADMIN: "also pauses the tenant and gives roles",
+    Role.ADMIN: "also pauses the tenant, sets rules, invites people and gives roles",
 }
 ROLES = [(role.word, f"{Membership.RoleWord(role.word).label}: {meaning}") for role, meaning in MEANINGS.items()]
 
@@ -79,14 +79,14 @@ class RoleForm(forms.Form):
         return Role.from_word(self.cleaned_data["role"])
 
 
-class AddPersonForm(RoleForm):
-    """Somebody to be given a role."""
+class InviteForm(RoleForm):
+    """Somebody to be offered a role."""
 
     email = forms.EmailField(
         label="E-mail",
         max_length=254,
         widget=forms.EmailInput(attrs=plain()),
-        help_text="The address the person signs in with.",
+        help_text="The mail goes there, and the account that accepts must have this address.",
     )
     field_order = ["email", "role"]
 

@@ -1,7 +1,7 @@
 """/api/v1/tenant-groups/: named sets of tenants."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -10,8 +10,9 @@ from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.access import get_visible_or_404, require_platform_admin
+from governance.access import Permission, get_visible_or_404, require
 from governance.drf import OwnRowsPagination, TenantViewSet
+from governance.gate import EVERY, Named
 from tenants.actions import delete_group, group_tenants
 from tenants.api import refusals_by_parameter
 from tenants.models import Tenant, TenantGroup
@@ -22,6 +23,7 @@ from tenants.serializers import TenantGroupChangeSerializer, TenantGroupRequestS
 class TenantGroupView(TenantViewSet):
     """The groups of tenants; each with those of its tenants that you may see. Platform admins make them."""
 
+    requires: ClassVar[Named] = {"list": Permission.SEE, "retrieve": Permission.SEE, EVERY: Permission.MAKE_GROUPS}
     pagination_class = OwnRowsPagination
     serializer_class = TenantGroupSerializer
     filterset_class = TenantGroupListFilter
@@ -35,7 +37,7 @@ class TenantGroupView(TenantViewSet):
     @extend_schema(request=TenantGroupRequestSerializer, responses={201: TenantGroupSerializer})
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Make a group of these tenants."""
-        require_platform_admin(request._request)
+        require(request._request, Permission.MAKE_GROUPS)
         wanted = TenantGroupRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         name = wanted.validated_data["name"].strip().lower()
@@ -59,7 +61,7 @@ class TenantGroupView(TenantViewSet):
 
     def _changeable(self, request: Request, key: str) -> TenantGroup:
         group: TenantGroup = get_visible_or_404(TenantGroup.objects.all(), key)
-        require_platform_admin(request._request)
+        require(request._request, Permission.MAKE_GROUPS)
         return group
 
     def _make(self, name: str, keys: Sequence[UUID], code: int) -> Response:

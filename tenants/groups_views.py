@@ -8,8 +8,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from governance.access import access_of, get_visible_or_404, require_platform_admin
-from governance.pages import signed_in
+from governance.access import Permission, access_of, get_visible_or_404, require
+from governance.gate import requires
 from governance.ui.list_page import ListPage
 from tenants.actions import delete_group, group_tenants
 from tenants.forms import GroupForm, MembersForm
@@ -18,18 +18,18 @@ from tenants.people_lists import GROUPS, groups_with_members
 
 
 @require_safe
-@signed_in
+@requires(Permission.SEE)
 def groups(request: HttpRequest) -> HttpResponse:
     """The groups, each with those of its tenants that one may see."""
     page = ListPage(request, GROUPS)
-    return page.render("tenants/groups.html", may_change=access_of(request).is_platform_admin)
+    return page.render("tenants/groups.html", may_change=access_of(request).may(Permission.MAKE_GROUPS))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(Permission.MAKE_GROUPS)
 def make(request: HttpRequest) -> HttpResponse:
     """Make a group. For platform admins."""
-    require_platform_admin(request)
+    require(request, Permission.MAKE_GROUPS)
     form = GroupForm(request.POST or None)
     if form.is_valid() and TenantGroup.objects.filter(name=form.cleaned_data["name"]).exists():
         form.add_error("name", "There is a group of this name already.")
@@ -39,26 +39,28 @@ def make(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(GET=Permission.SEE, POST=Permission.MAKE_GROUPS)
 def group(request: HttpRequest, group_id: str) -> HttpResponse:
     """One group and its tenants; platform admins change which they are."""
     row: TenantGroup = get_visible_or_404(groups_with_members(), group_id)
     form = None
-    if request.method == "POST" or access_of(request).is_platform_admin:
-        require_platform_admin(request)
+    if request.method == "POST" or access_of(request).may(Permission.MAKE_GROUPS):
+        require(request, Permission.MAKE_GROUPS)
         form = _members_form(request, row)
         if form.is_valid():
             return _grouped(request, row.name, form)
-    context = {"group": row, "form": form}
+    may = access_of(request).may
+    may_invite = all(may(Permission.MANAGE_PEOPLE, member.tenant_id) for member in row.members.all())
+    context = {"group": row, "form": form, "may_invite": may_invite and row.members.all()}
     return render(request, "tenants/group.html", context, status=400 if form is not None and form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(Permission.MAKE_GROUPS)
 def delete(request: HttpRequest, group_id: str) -> HttpResponse:
     """Delete a group, after asking. For platform admins."""
     row: TenantGroup = get_visible_or_404(groups_with_members(), group_id)
-    require_platform_admin(request)
+    require(request, Permission.MAKE_GROUPS)
     if request.method != "POST":
         return render(request, "tenants/delete_group.html", {"group": row})
     delete_group(row)

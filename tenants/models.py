@@ -13,6 +13,7 @@ from governance.keys import made_at, new_id
 from governance.tenancy import Scope, TenantManager, TenantOwned, entered
 from tenants.querysets import (
     ApiTokenManager,
+    InvitationQuerySet,
     MembershipManager,
     SavedViewQuerySet,
     SubscriptionQuerySet,
@@ -220,6 +221,55 @@ class Membership(TenantOwned):
     def since(self) -> datetime:
         """When the person was given a role in this tenant, whichever it was then: the time in the row's own key."""
         return made_at(self.id)
+
+
+class Invitation(TenantOwned):
+    """A role in a tenant that is offered to whoever an address belongs to, until it expires or is revoked.
+
+    The mail is a `letter`: invitations into several tenants at once go in one. The link in it carries a secret of which
+    only the hash is kept, and only once a worker made it to send it. `mail_due_at` says when a worker is to send it, or
+    to try again; None when there is nothing to do any more.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    email = models.EmailField(max_length=254)  # lower case
+    role = models.CharField(max_length=16, choices=Membership.RoleWord)
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    letter = models.UUIDField()
+    secret_hash = models.CharField(max_length=64, blank=True)  # SHA-256
+    mail_due_at = models.DateTimeField(null=True, blank=True)
+    mail_attempts = models.PositiveSmallIntegerField(default=0)
+    mail_problem = models.CharField(max_length=200, blank=True)
+    mailed_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[Any] = TenantManager.from_queryset(InvitationQuerySet)()
+
+    class Meta(TenantOwned.Meta):
+        db_table = "invitations"
+        indexes = [
+            models.Index(fields=["tenant", "email"], name="invitations_of_tenant"),
+            models.Index(fields=["letter"], name="invitations_of_letter"),  # docs/adr/0015
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def since(self) -> datetime:
+        """When the address was invited: the time in the row's own key."""
+        return made_at(self.id)
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it can be accepted now."""
+        return self.accepted_at is None and self.revoked_at is None and self.expires_at > now
 
 
 class ApiToken(TenantOwned):

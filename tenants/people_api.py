@@ -8,13 +8,15 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
+from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.access import Role, access_of, get_visible_or_404, require_role, require_sight_of_people
+from governance.access import Permission, Role, access_of, get_visible_or_404, require
 from governance.drf import Conflict, OwnRowsPagination, TenantViewSet
-from tenants.actions import HasRoleError, LastAdminError, add_person, change_role, remove_person
+from governance.gate import EVERY, Named, WhereHeld
+from tenants.actions import LastAdminError, change_role, remove_person
+from tenants.invitations import InvitationGoneError, NotInvitedError, invite
 from tenants.models import Membership, Tenant, User
 from tenants.people import persons
 from tenants.people_lists import MEMBERSHIP_SORTS, USER_SORTS, MembershipListFilter, UserListFilter
@@ -26,7 +28,7 @@ from tenants.serializers import (
     PersonSerializer,
 )
 
-ADDED = "If that person has an account, they now have the role: the list of roles tells who has one."
+INVITED = "A mail goes to the address; whoever it belongs to has the role once they accept."
 
 
 class PeopleViewSet(TenantViewSet):
@@ -39,7 +41,7 @@ class PeopleViewSet(TenantViewSet):
         """One page of the people of the tenants one administers."""
         rows = self.filter_queryset(self.get_queryset())
         if tenant := self.asked.form.cleaned_data.get("tenant"):
-            require_sight_of_people(request._request, tenant.id)
+            require(request._request, Permission.SEE_PEOPLE, tenant.id)
         return self.get_paginated_response(self.told(self.paginate_queryset(rows)))
 
     def told(self, rows: Any) -> Any:
@@ -50,6 +52,7 @@ class PeopleViewSet(TenantViewSet):
 class UserView(PeopleViewSet):
     """The people of the tenants you administer, each with the roles there. Platform people see everybody's."""
 
+    requires: ClassVar[Named] = {EVERY: WhereHeld(Permission.SEE_PEOPLE)}
     serializer_class = PersonSerializer
     filterset_class = UserListFilter
     sorts = USER_SORTS
@@ -74,6 +77,11 @@ class UserView(PeopleViewSet):
 class MembershipView(PeopleViewSet):
     """Who has which role in the tenants you administer."""
 
+    requires: ClassVar[Named] = {
+        "list": WhereHeld(Permission.SEE_PEOPLE),
+        "retrieve": Permission.SEE_PEOPLE,
+        EVERY: Permission.MANAGE_PEOPLE,
+    }
     serializer_class = MembershipSerializer
     filterset_class = MembershipListFilter
     sorts = MEMBERSHIP_SORTS
@@ -88,20 +96,29 @@ class MembershipView(PeopleViewSet):
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """One role; 403 in a tenant that you do not administer."""
         row = self._visible(kwargs["pk"])
-        require_sight_of_people(request._request, row.tenant_id)
+        require(request._request, Permission.SEE_PEOPLE, row.tenant_id)
         return Response(self.get_serializer(row).data)
 
     @extend_schema(request=MembershipRequestSerializer, responses={202: MembershipAskedSerializer})
     def create(self, request: Request, **kwargs: Any) -> Response:
-        """Give a person a role; needs the role admin there. The answer is the same whether the account exists."""
+        """Invite an address to a role; needs the role admin there. Whether it has an account makes no difference.
+
+        409 when the address has a role there or is invited already, or when too many are invited.
+        """
         wanted = MembershipRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         asked = wanted.validated_data
         tenant = get_visible_or_404(Tenant.objects.all(), asked["tenant"])
-        require_role(request._request, Role.ADMIN, tenant.id)
+        require(request._request, Permission.MANAGE_PEOPLE, tenant.id)
         with refusals_as_conflicts():
-            add_person(tenant, asked["email"], Role.from_word(asked["role"]))
-        answer = {"tenant": tenant.id, "email": asked["email"], "role": asked["role"], "detail": ADDED}
+            done = invite([tenant], asked["email"], Role.from_word(asked["role"]), by=_person(request))
+        answer = {
+            "tenant": tenant.id,
+            "email": asked["email"],
+            "role": asked["role"],
+            "invitation": done.rows[0].id,
+            "detail": INVITED,
+        }
         return Response(MembershipAskedSerializer(answer).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=MembershipChangeSerializer, responses=MembershipSerializer)
@@ -128,20 +145,26 @@ class MembershipView(PeopleViewSet):
 
     def _administered(self, request: Request, key: str) -> Membership:
         row = self._visible(key)
-        require_role(request._request, Role.ADMIN, row.tenant_id)
+        require(request._request, Permission.MANAGE_PEOPLE, row.tenant_id)
         return row
 
 
+def _person(request: Request) -> User:
+    if not isinstance(request.user, User):
+        raise exceptions.NotAuthenticated
+    return request.user
+
+
 def _is_platform(request: Request) -> bool:
-    return access_of(request._request).is_platform_admin
+    return access_of(request._request).may(Permission.LEAVE_WITHOUT_ADMIN)
 
 
 @contextmanager
 def refusals_as_conflicts() -> Iterator[None]:
-    """What a verb refuses becomes a 409, and a person who was removed meanwhile a 404."""
+    """What a verb refuses becomes a 409, and what was there a moment ago and is gone a 404."""
     try:
         yield
-    except (LastAdminError, HasRoleError) as error:
+    except (LastAdminError, NotInvitedError) as error:
         raise Conflict(str(error)) from error
-    except ObjectDoesNotExist as error:
+    except (ObjectDoesNotExist, InvitationGoneError) as error:
         raise Http404 from error

@@ -13,7 +13,7 @@ from governance.filters import StrictFilterSet, TextFilter
 from governance.ui import cells
 from governance.ui.listing import Column, Listing
 from tenants.lists import GroupFilter, TenantFilter, TenantOwnedFilterSet, sort_filter
-from tenants.models import Membership, Tenant, TenantGroup, TenantGroupMember, User
+from tenants.models import Invitation, Membership, Tenant, TenantGroup, TenantGroupMember, User
 from tenants.people import known
 
 USER_SORTS = {"email": "email"}
@@ -56,6 +56,17 @@ class MembershipListFilter(TenantOwnedFilterSet):
 
     class Meta:
         model = Membership
+        fields: list[str] = []
+
+
+class InvitationListFilter(TenantOwnedFilterSet):
+    """Filters of the list of invitations."""
+
+    role = django_filters.ChoiceFilter(choices=Membership.RoleWord.choices, label="Role")
+    sort = sort_filter(MEMBERSHIP_SORTS)
+
+    class Meta:
+        model = Invitation
         fields: list[str] = []
 
 

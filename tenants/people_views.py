@@ -1,4 +1,4 @@
-"""The pages of the people of a tenant: who has which role; giving, changing and taking it away."""
+"""The pages of the people of a tenant: who has which role; inviting, changing and taking away."""
 
 from typing import Any
 
@@ -6,69 +6,75 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from governance.access import Role, access_of, get_visible_or_404, require_role, require_sight_of_people
-from governance.pages import signed_in
+from governance.access import Permission, Role, access_of, get_visible_or_404, require
+from governance.gate import requires
 from governance.ui.list_page import ListPage
-from tenants.actions import HasRoleError, LastAdminError, add_person, change_role, remove_person
-from tenants.forms import AddPersonForm, RoleForm
-from tenants.models import Membership, Tenant
+from tenants.actions import LastAdminError, change_role, remove_person
+from tenants.forms import InviteForm, RoleForm
+from tenants.invitations import NotInvitedError, invite
+from tenants.models import Invitation, Membership, Tenant
 from tenants.people import known
 from tenants.people_lists import people_of
 
-ADDED = "If {email} has an account, they have the role of {role} now. The list below tells who has one."
+INVITED = "{email} is invited as {role}. They have the role once they accept; the list below tells how far it is."
+PENDING_SHOWN = 200
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(GET=Permission.SEE_PEOPLE, POST=Permission.MANAGE_PEOPLE)
 def people(request: HttpRequest, tenant_id: str) -> HttpResponse:
-    """Everybody with a role in the tenant, for its admins and the platform's people; its admins add to them."""
+    """Everybody with a role in the tenant or invited, for its admins and the platform's people; its admins invite."""
     tenant: Tenant = get_visible_or_404(Tenant.objects.all(), tenant_id)
-    require_sight_of_people(request, tenant.id)
-    form = AddPersonForm(request.POST or None, initial={"role": Role.READER.word})
+    require(request, Permission.SEE_PEOPLE, tenant.id)
+    form = InviteForm(request.POST or None, initial={"role": Role.READER.word})
     if request.method == "POST":
-        require_role(request, Role.ADMIN, tenant.id)
-        if form.is_valid() and _added(request, tenant, form):
+        require(request, Permission.MANAGE_PEOPLE, tenant.id)
+        if form.is_valid() and _invited(request, tenant, form):
             return HttpResponseRedirect(reverse("tenants:people", args=[tenant.id]), status=303)
     page = ListPage(request, people_of(tenant, access_of(request)))
-    may = access_of(request).may(Role.ADMIN, tenant.id)
-    answer = page.render("tenants/people.html", tenant=tenant, form=form, may_administer=may)
+    may = access_of(request).may(Permission.MANAGE_PEOPLE, tenant.id)
+    pending = Invitation.objects.for_tenant(tenant.id).pending().select_related("invited_by").order_by("email", "id")
+    context = {"pending": pending[:PENDING_SHOWN], "now": timezone.now(), "may_manage": may}
+    answer = page.render("tenants/people.html", tenant=tenant, form=form, **context)
     if form.errors:
         answer.status_code = 400
     return answer
 
 
-def _added(request: HttpRequest, tenant: Tenant, form: AddPersonForm) -> bool:
-    email, role = form.cleaned_data["email"], form.wanted()
+def _invited(request: HttpRequest, tenant: Tenant, form: InviteForm) -> bool:
+    email, role = form.cleaned_data["email"].lower(), form.wanted()
+    user: Any = request.user
     try:
-        add_person(tenant, email, role)
-    except HasRoleError as error:
+        invite([tenant], email, role, by=user)
+    except NotInvitedError as error:
         form.add_error("email", str(error))
         return False
-    messages.success(request, ADDED.format(email=email, role=role.word))
+    messages.success(request, INVITED.format(email=email, role=role.word))
     return True
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(GET=Permission.SEE_PEOPLE, POST=Permission.MANAGE_PEOPLE)
 def person(request: HttpRequest, tenant_id: str, membership_id: str) -> HttpResponse:
     """One person of the tenant and their role; its admins change it."""
     row = _visible(request, tenant_id, membership_id)
     form = RoleForm(request.POST or None, initial={"role": row.role})
     if request.method == "POST":
-        require_role(request, Role.ADMIN, row.tenant_id)
+        require(request, Permission.MANAGE_PEOPLE, row.tenant_id)
         if form.is_valid() and _changed(request, row, form.wanted()):
             return _back(request, row)
     return _page(request, "tenants/person.html", row, form=form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(Permission.MANAGE_PEOPLE)
 def remove(request: HttpRequest, tenant_id: str, membership_id: str) -> HttpResponse:
     """Take a person's role in the tenant away, after asking. For its admins."""
     row = _visible(request, tenant_id, membership_id)
-    require_role(request, Role.ADMIN, row.tenant_id)
+    require(request, Permission.MANAGE_PEOPLE, row.tenant_id)
     if request.method == "POST" and _removed(request, row):
         return _back(request, row)
     return _page(request, "tenants/remove_person.html", row)
@@ -77,7 +83,7 @@ def remove(request: HttpRequest, tenant_id: str, membership_id: str) -> HttpResp
 def _visible(request: HttpRequest, tenant_id: str, membership_id: str) -> Membership:
     """The role, if it is one of this tenant; 403 for whoever may not see its people."""
     tenant: Tenant = get_visible_or_404(Tenant.objects.all(), tenant_id)
-    require_sight_of_people(request, tenant.id)
+    require(request, Permission.SEE_PEOPLE, tenant.id)
     rows = Membership.objects.for_tenant(tenant.id).select_related("tenant", "user")
     row: Membership = get_visible_or_404(rows, membership_id)
     return row
@@ -85,14 +91,14 @@ def _visible(request: HttpRequest, tenant_id: str, membership_id: str) -> Member
 
 def _changed(request: HttpRequest, row: Membership, role: Role) -> bool:
     def verb() -> None:
-        change_role(row, role, by_platform=access_of(request).is_platform_admin)
+        change_role(row, role, by_platform=access_of(request).may(Permission.LEAVE_WITHOUT_ADMIN))
 
     return _done(request, verb, f"{row.user.email} is {role.word} of {row.tenant.name} now.")
 
 
 def _removed(request: HttpRequest, row: Membership) -> bool:
     def verb() -> None:
-        remove_person(row, by_platform=access_of(request).is_platform_admin)
+        remove_person(row, by_platform=access_of(request).may(Permission.LEAVE_WITHOUT_ADMIN))
 
     return _done(request, verb, f"{row.user.email} has no role in {row.tenant.name} any more.")
 
@@ -118,7 +124,7 @@ def _page(request: HttpRequest, template: str, row: Membership, form: RoleForm |
         "tenant": row.tenant,
         "known": known(row.user, row.since, access),
         "is_oneself": row.user_id == user.pk,
-        "may_administer": access.may(Role.ADMIN, row.tenant_id),
+        "may_manage": access.may(Permission.MANAGE_PEOPLE, row.tenant_id),
     }
     refusal = 400 if form is not None and form.errors else 409
     return render(request, template, {**told, "form": form}, status=refusal if request.method == "POST" else 200)

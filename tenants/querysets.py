@@ -9,7 +9,7 @@ from django.apps import apps
 from django.contrib.auth.models import BaseUserManager
 from django.db import models
 
-from governance.access import Access, Role
+from governance.access import Access, Permission
 from governance.tenancy import MAX_TENANTS_IN_LIST, TenantManager, TenantQuerySet, across_tenants, current_scope
 
 
@@ -68,28 +68,45 @@ class MembershipQuerySet(TenantQuerySet[Any]):
         return self.filter(role="admin", user__is_active=True).exclude(user__platform_role="auditor")
 
     def seen_by(self, access: Access) -> Self:
-        """The memberships whose people this access may see: of tenants it administers; all for the platform's."""
-        if access.everywhere is not None:
-            return self.all()
-        return self.filter(self.model._default_manager.administered_by(access, "tenant_id"))
+        """The memberships whose people this access may see."""
+        return self.filter(self.model._default_manager.where_people_are_seen_by(access, "tenant_id"))
 
 
 class MembershipManager(TenantManager.from_queryset(MembershipQuerySet)):  # type: ignore[misc]
     """Memberships are scoped like everything else, but for the one question that makes the scope."""
 
-    def administered_by(self, access: Access, column: str) -> models.Q:
-        """The condition for rows of tenants that this access administers; it may be narrower than the memberships."""
-        administered = sorted(tenant_id for tenant_id, role in access.roles.items() if role is Role.ADMIN)
+    def where_people_are_seen_by(self, access: Access, column: str) -> models.Q:
+        """The condition for rows of tenants whose people this access may see: maybe fewer than the memberships."""
+        if access.may(Permission.SEE_PEOPLE):
+            return models.Q()
+        seen = sorted(tenant_id for tenant_id in access.roles if access.may(Permission.SEE_PEOPLE, tenant_id))
         person = access.scope.user_id
-        if len(administered) <= MAX_TENANTS_IN_LIST or person is None:
-            return models.Q(**{f"{column}__in": administered})
-        mine = self.of_user(person).filter(role="admin")
+        if len(seen) <= MAX_TENANTS_IN_LIST or person is None:
+            return models.Q(**{f"{column}__in": seen})
+        mine = self.of_user(person).filter(role__in=[role.word for role in Permission.SEE_PEOPLE.roles])
         return models.Q(**{f"{column}__in": mine.values("tenant_id")})
 
     def of_user(self, user_id: UUID) -> MembershipQuerySet:
         """All memberships of one person: what their scope is made from."""
         rows: MembershipQuerySet = self.across_tenants(reason="A person's own memberships make their scope.")
         return rows.filter(user_id=user_id)
+
+
+class InvitationQuerySet(TenantQuerySet[Any]):
+    """Sentences about invitations."""
+
+    def pending(self) -> Self:
+        """Those that nobody accepted and nobody revoked; expired ones too."""
+        return self.filter(accepted_at=None, revoked_at=None)
+
+    def open(self, now: datetime) -> Self:
+        """Those that can be accepted now."""
+        return self.pending().filter(expires_at__gt=now)
+
+    def seen_by(self, access: Access) -> Self:
+        """The invitations this person may see: of the tenants whose people they may see."""
+        memberships: Any = apps.get_model("tenants", "Membership")._default_manager
+        return self.filter(memberships.where_people_are_seen_by(access, "tenant_id"))
 
 
 class ApiTokenQuerySet(TenantQuerySet[Any]):
@@ -101,10 +118,10 @@ class ApiTokenQuerySet(TenantQuerySet[Any]):
 
     def seen_by(self, access: Access, user_id: UUID) -> Self:
         """One's own, and those of the tenants whose people one may see."""
-        if access.everywhere is not None:
+        if access.may(Permission.SEE_PEOPLE):
             return self.all()
         memberships: Any = apps.get_model("tenants", "Membership")._default_manager
-        return self.filter(models.Q(user_id=user_id) | memberships.administered_by(access, "tenant_id"))
+        return self.filter(models.Q(user_id=user_id) | memberships.where_people_are_seen_by(access, "tenant_id"))
 
     def not_revoked(self) -> Self:
         """Active and expired ones."""

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from governance.drf import Text
-from tenants.models import ApiToken, Membership, PreflightResult, Subscription, Tenant, TenantGroup
+from tenants.models import ApiToken, Invitation, Membership, PreflightResult, Subscription, Tenant, TenantGroup
 from tenants.tokens import LONGEST_NAME, MOST_DAYS, USUAL_DAYS
 
 
@@ -112,7 +112,38 @@ class MembershipRequestSerializer(MembershipChangeSerializer):
 class MembershipAskedSerializer(MembershipRequestSerializer):
     """What was asked for. It does not tell whether the person has an account."""
 
+    invitation = serializers.UUIDField()
     detail = serializers.CharField()
+
+
+class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+    """A role that is offered to an address and not accepted yet. The link is told to nobody but that address."""
+
+    tenant_name = serializers.CharField(source="tenant.name")
+    since = serializers.DateTimeField()
+    expired = serializers.SerializerMethodField(help_text="Whether its time is over; sending it again opens it anew.")
+    invited_by = serializers.EmailField(source="invited_by.email", allow_null=True, default=None)
+    mail_problem = serializers.CharField(help_text="Why the mail could not be sent; empty when nothing is wrong.")
+
+    class Meta:
+        model = Invitation
+        fields = [
+            "id",
+            "tenant",
+            "tenant_name",
+            "email",
+            "role",
+            "invited_by",
+            "since",
+            "expires_at",
+            "expired",
+            "mailed_at",
+            "mail_problem",
+        ]
+
+    def get_expired(self, row: Invitation) -> bool:
+        """True when it cannot be accepted any more."""
+        return not row.is_open(timezone.now())
 
 
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):

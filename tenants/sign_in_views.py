@@ -22,7 +22,10 @@ from social_core.exceptions import SocialAuthBaseException
 from audit.models import EventOutcome
 from audit.trail import Target, record
 from audit.verbs import Verb
+from governance.access import Permission
+from governance.gate import requires
 from tenants.identities import forget_waiting, let_wait, waiting_identity
+from tenants.invitations import PROOF
 from tenants.providers import Provider, UnknownPersonError, configured_providers, provider_named
 from tenants.sessions import LOCAL, PROVIDER, begin_session, end_sessions
 from tenants.sign_in_errors import words_of
@@ -58,6 +61,7 @@ class SignInView(LoginView):
 
 
 @require_POST
+@requires(Permission.PUBLIC)
 @never_cache
 def start(request: HttpRequest, name: str) -> HttpResponse:
     """Go to the provider. `again` makes it ask who one is, even when it knows."""
@@ -73,6 +77,7 @@ def start(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @require_GET
+@requires(Permission.PUBLIC)
 @never_cache
 def done(request: HttpRequest, name: str) -> HttpResponse:
     """Come back from the provider, with a code or with its refusal."""
@@ -90,6 +95,7 @@ def done(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @require_GET
+@requires(Permission.PUBLIC)
 @never_cache
 def not_invited(request: HttpRequest) -> HttpResponse:
     """What somebody sees who proved who they are, and whom nobody invited."""
@@ -101,6 +107,7 @@ def not_invited(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@requires(Permission.PUBLIC)
 @never_cache
 def sign_out(request: HttpRequest) -> HttpResponse:
     """End all of the person's sessions, here and at the provider that they came from."""
@@ -146,7 +153,7 @@ def _stranger(request: HttpRequest, error: UnknownPersonError) -> HttpResponse:
     proven = error.identity
     let_wait(request, proven)
     _note_refusal(proven.provider, "unknown_person", Target("identity", proven.subject, proven.email or proven.subject))
-    return redirect("not-invited")
+    return redirect("tenants:invitation" if PROOF in request.session else "not-invited")
 
 
 def _note_refusal(provider: str, reason: str, target: Target | None = None) -> None:

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from audit.models import CoverageReceipt, Outcome, SyncRun
-from governance.access import Access
+from governance.access import Access, Permission
 from governance.schedules import schedule_for
 from governance.ui import cells
 from governance.ui.listing import Column, Listing
@@ -144,10 +144,10 @@ def _role(access: Access, row: Any) -> str:
 
 
 def _people(access: Access, row: Any) -> int | None:
-    return row.people if access.may_see_people(row.id) else None
+    return row.people if access.may(Permission.SEE_PEOPLE, row.id) else None
 
 
 def _people_cell(access: Access, row: Any) -> SafeString:
-    if not access.may_see_people(row.id):
+    if not access.may(Permission.SEE_PEOPLE, row.id):
         return cells.NOTHING
     return cells.link(reverse("tenants:people", args=[row.id]), cells.grouped(row.people))

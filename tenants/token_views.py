@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from governance.access import Role, access_of, get_visible_or_404
-from governance.pages import signed_in
+from governance.access import Permission, Role, access_of, get_visible_or_404
+from governance.gate import requires
 from governance.ui.list_page import ListPage
 from tenants.forms import TokenForm
 from tenants.models import ApiToken, User
@@ -20,7 +20,7 @@ from tenants.tokens import USUAL_DAYS, NewToken, make_token, revoke_token
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(Permission.OWN)
 def tokens(request: HttpRequest) -> HttpResponse:
     """The tokens that one may see; making one. What was made is shown in the answer to the form, and never again."""
     page = ListPage(request, tokens_of(access_of(request), request.user.pk))
@@ -46,7 +46,7 @@ def _made(request: HttpRequest, form: TokenForm) -> NewToken | None:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(Permission.OWN)
 def token(request: HttpRequest, token_id: str) -> HttpResponse:
     """One token; its person and the admins of its tenant revoke it."""
     row = get_visible_or_404(tokens_seen_by(access_of(request), request.user.pk), token_id)
@@ -63,7 +63,7 @@ def token(request: HttpRequest, token_id: str) -> HttpResponse:
 
 
 def may_revoke_token(request: HttpRequest, row: ApiToken) -> bool:
-    """Its person, and who administers its tenant."""
+    """Its person, and who manages the people of its tenant."""
     user: Any = request.user
     is_own = isinstance(user, User) and row.user_id == user.pk
-    return is_own or access_of(request).may(Role.ADMIN, row.tenant_id)
+    return is_own or access_of(request).may(Permission.MANAGE_PEOPLE, row.tenant_id)

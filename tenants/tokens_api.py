@@ -8,7 +8,7 @@ from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.access import Role, access_of, get_visible_or_404
+from governance.access import Permission, Role, access_of, get_visible_or_404
 from governance.drf import OwnRowsPagination, TenantViewSet
 from tenants.api import refusals_by_parameter
 from tenants.bearer import Caller
@@ -23,6 +23,7 @@ NO_TOKEN_OF_A_TOKEN = "An API token makes no other one. Sign in, or send a token
 class TokenView(TenantViewSet):
     """Your API tokens, and all those of the tenants you administer. Secrets are told once, to who makes a token."""
 
+    requires = Permission.OWN
     serializer_class = TokenSerializer
     filterset_class = TokenListFilter
     pagination_class = OwnRowsPagination
@@ -58,7 +59,7 @@ class TokenView(TenantViewSet):
         row = get_visible_or_404(self.get_queryset(), kwargs["pk"])
         used = _api_token_of(request)
         is_own = row.user_id == request.user.pk and used in {None, row}
-        if not is_own and not access_of(request._request).may(Role.ADMIN, row.tenant_id):
+        if not is_own and not access_of(request._request).may(Permission.MANAGE_PEOPLE, row.tenant_id):
             raise exceptions.PermissionDenied("The person of a token and the admins of its tenant revoke it.")
         revoke_token(row)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -15,8 +15,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 from kombu.exceptions import OperationalError
 
-from governance.access import Role, access_of, get_visible_or_404, require_platform_admin, require_role
-from governance.pages import page_number, signed_in
+from governance.access import Permission, access_of, get_visible_or_404, require
+from governance.gate import requires
+from governance.pages import page_number
 from governance.schedules import SYNCS
 from governance.ui.list_page import ListPage
 from tenants.actions import connect_tenant, pause_tenant, resume_tenant, set_credentials
@@ -35,7 +36,7 @@ NO_WORKER = "No worker could be told to ask Azure: the broker does not answer. S
 
 
 @require_safe
-@signed_in
+@requires(Permission.SEE)
 def tenants(request: HttpRequest) -> HttpResponse:
     """Every visible tenant: one's role, how fresh and whole its data are, its last run."""
     access = access_of(request)
@@ -44,12 +45,12 @@ def tenants(request: HttpRequest) -> HttpResponse:
         "tenants/tenants.html",
         coverage=coverage_asked_for(page.asked, "resources"),
         group_names=list(TenantGroup.objects.values_list("name", flat=True)),
-        may_connect=access.is_platform_admin,
+        may_connect=access.may(Permission.CONNECT_TENANTS),
     )
 
 
 @require_safe
-@signed_in
+@requires(Permission.SEE)
 def tenant(request: HttpRequest, tenant_id: str) -> HttpResponse:
     """One tenant: facts, preflight, freshness by source, subscriptions."""
     row: Tenant = get_visible_or_404(Tenant.objects.all(), tenant_id)
@@ -62,10 +63,11 @@ def tenant(request: HttpRequest, tenant_id: str) -> HttpResponse:
         "page": Paginator(subscriptions, PAGE_ROWS).get_page(page_number(request)),
         "preflight": last_preflight(row),
         "groups": TenantGroup.objects.filter(members__tenant=row),
-        "may_see_people": access.may_see_people(row.id),
-        "may_administer": access.may(Role.ADMIN, row.id),
-        "may_ask": access.may(Role.OPERATOR, row.id),
-        "is_platform_admin": access.is_platform_admin,
+        "may_see_people": access.may(Permission.SEE_PEOPLE, row.id),
+        "may_see_audit": access.may(Permission.SEE_AUDIT, row.id),
+        "may_pause": access.may(Permission.PAUSE, row.id),
+        "may_off_board": access.may(Permission.OFF_BOARD, row.id),
+        "may_change_credentials": access.may(Permission.CHANGE_CREDENTIALS),
     }
     return render(request, "tenants/tenant.html", context)
 
@@ -83,10 +85,10 @@ def _lost_first(rows: Any) -> QuerySet[Subscription]:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(Permission.CONNECT_TENANTS)
 def connect(request: HttpRequest) -> HttpResponse:
     """Connect a tenant, then ask at once whether it can be read. For platform admins."""
-    require_platform_admin(request)
+    require(request, Permission.CONNECT_TENANTS)
     form = ConnectForm(request.POST or None)
     if form.is_valid():
         wanted = form.cleaned_data
@@ -102,11 +104,11 @@ def connect(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(Permission.CHANGE_CREDENTIALS)
 def credentials(request: HttpRequest, tenant_id: str) -> HttpResponse:
     """Read a tenant with another application or secret; what is stored is not shown. For platform admins."""
     row: Tenant = get_visible_or_404(Tenant.objects.all(), tenant_id)
-    require_platform_admin(request)
+    require(request, Permission.CHANGE_CREDENTIALS)
     form = CredentialsForm(request.POST or None)
     if form.is_valid():
         try:
@@ -120,11 +122,11 @@ def credentials(request: HttpRequest, tenant_id: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(Permission.PAUSE)
 def pause(request: HttpRequest, tenant_id: str) -> HttpResponse:
     """Pause a tenant or resume it, after words on what that means. For its admins."""
     row: Tenant = get_visible_or_404(Tenant.objects.all(), tenant_id)
-    require_role(request, Role.ADMIN, row.id)
+    require(request, Permission.PAUSE, row.id)
     if request.method != "POST":
         return render(request, "tenants/pause.html", {"tenant": row})
     wanted = request.POST.get("status")
@@ -140,12 +142,12 @@ def pause(request: HttpRequest, tenant_id: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(GET=Permission.SEE, POST=Permission.RUN_PREFLIGHT)
 def preflight(request: HttpRequest, tenant_id: str) -> HttpResponse:
     """What Azure last answered to "can we read this tenant?"; asking again is for operators."""
     row: Tenant = get_visible_or_404(Tenant.objects.all(), tenant_id)
     if request.method == "POST":
-        require_role(request, Role.OPERATOR, row.id)
+        require(request, Permission.RUN_PREFLIGHT, row.id)
         return _ask_azure(request, row)
     result = last_preflight(row)
     is_waiting = result is not None and result.request is not None
@@ -154,8 +156,8 @@ def preflight(request: HttpRequest, tenant_id: str) -> HttpResponse:
         "result": result,
         "is_waiting": is_waiting,
         "looks_again": is_waiting and result and timezone.now() - result.requested_at < WORKER_PATIENCE,
-        "may_ask": access_of(request).may(Role.OPERATOR, row.id),
-        "is_platform_admin": access_of(request).is_platform_admin,
+        "may_ask": access_of(request).may(Permission.RUN_PREFLIGHT, row.id),
+        "may_change_credentials": access_of(request).may(Permission.CHANGE_CREDENTIALS),
     }
     return render(request, "tenants/preflight.html", context)
 

@@ -10,8 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.models import CoverageReceipt, SyncRun
-from governance.access import Role, get_visible_or_404, require_role
+from governance.access import Permission, get_visible_or_404, require
 from governance.drf import ServiceUnavailable
+from governance.gate import Named
 from governance.portal.sync_lists import SYNC_SORTS, SyncListFilter
 from governance.schedules import KINDS
 from tenants.api import CoveredViewSet
@@ -94,6 +95,7 @@ class SyncRequestedSerializer(SyncRequestSerializer):
 class SyncView(CoveredViewSet):
     """The runs of the syncs of your tenants, newest first."""
 
+    requires: ClassVar[Named] = {"list": Permission.SEE, "retrieve": Permission.SEE, "create": Permission.RUN_SYNCS}
     filterset_class = SyncListFilter
     sorts: ClassVar[dict[str, str]] = SYNC_SORTS
     default_sort = "-started_at"
@@ -114,7 +116,7 @@ class SyncView(CoveredViewSet):
         wanted.is_valid(raise_exception=True)
         tenant_id, kind = wanted.validated_data["tenant"], wanted.validated_data["kind"]
         tenant = get_visible_or_404(Tenant.objects.all(), tenant_id)
-        require_role(request._request, Role.OPERATOR, tenant.id)
+        require(request._request, Permission.RUN_SYNCS, tenant.id)
         try:
             enqueue(kind, tenant.id, requested_by=request.user.pk)
         except OperationalError as error:

@@ -10,8 +10,9 @@ from rest_framework.response import Response
 
 from audit.models import AuditEvent
 from audit.sightings import looks_at, role_then, what_was_seen
-from governance.access import access_of, get_visible_or_404, require_sight_of_people
+from governance.access import Permission, access_of, get_visible_or_404, require
 from governance.drf import OwnRowsPagination, TenantViewSet
+from governance.gate import WhereHeld
 from governance.portal.audit_lists import EVENT_SORTS, AuditListFilter, LookFilter, rows_for
 from tenants.models import Tenant
 
@@ -61,6 +62,7 @@ class AuditEventSerializer(serializers.Serializer[Any]):
 class AuditEventView(TenantViewSet):
     """What was done in the tenants you administer, newest first; platform people read every chain."""
 
+    requires = WhereHeld(Permission.SEE_AUDIT)
     serializer_class = AuditEventSerializer
     filterset_class = AuditListFilter
     pagination_class = OwnRowsPagination
@@ -95,6 +97,7 @@ class LookSerializer(serializers.Serializer[AuditEvent]):
 class LookView(TenantViewSet):
     """Who looked at a tenant, newest first. For its admins and the platform's people."""
 
+    requires = Permission.SEE_AUDIT
     serializer_class = LookSerializer
     filterset_class = LookFilter
     pagination_class = OwnRowsPagination
@@ -106,7 +109,7 @@ class LookView(TenantViewSet):
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """One page of looks. What a person sees again is told once an hour, over several tenants once a day."""
         self.tenant = get_visible_or_404(Tenant.objects.all(), kwargs["tenant_id"])
-        require_sight_of_people(request._request, self.tenant.id)
+        require(request._request, Permission.SEE_AUDIT, self.tenant.id)
         return super().list(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[AuditEvent]:

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from audit.models import AuditEvent, EventOutcome
 from audit.sightings import looks_at, role_then, what_was_seen
 from audit.verbs import Verb
-from governance.access import Access, Role
+from governance.access import Access, Permission, Role
 from governance.actors import ActorKind
 from governance.filters import MomentFilter, StrictFilterSet, TextFilter
 from governance.tenancy import MAX_TENANTS_IN_LIST, current_scope
@@ -73,7 +73,7 @@ def audit_rows() -> QuerySet[Any]:
 def rows_for(access: Access) -> QuerySet[Any]:
     """As `audit_rows`, with no more than this request's own access: a token may give less than its person has."""
     tenants = administered(access)
-    if access.everywhere is not None or len(tenants) > MAX_TENANTS_IN_LIST:
+    if access.may(Permission.SEE_PLATFORM_AUDIT) or len(tenants) > MAX_TENANTS_IN_LIST:
         return audit_rows()
     rows: QuerySet[Any] = AuditEvent.objects.select_related("tenant")
     return rows.filter(tenant_id__in=tenants)
@@ -81,12 +81,12 @@ def rows_for(access: Access) -> QuerySet[Any]:
 
 def administered(access: Access) -> list[UUID]:
     """The tenants whose trail this access may read."""
-    return sorted(tenant for tenant in access.roles if access.may_see_people(tenant))
+    return sorted(tenant for tenant in access.roles if access.may(Permission.SEE_AUDIT, tenant))
 
 
 def may_read_any(access: Access) -> bool:
     """Whether there is a trail that this access may read."""
-    return access.everywhere is not None or bool(administered(access))
+    return access.may(Permission.SEE_PLATFORM_AUDIT) or bool(administered(access))
 
 
 def verb_in_words(event: AuditEvent) -> str:

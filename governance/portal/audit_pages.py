@@ -17,8 +17,8 @@ from audit.models import AuditChain, AuditEvent
 from audit.standalone import verify_audit
 from audit.trail import PLATFORM, Target, record
 from audit.verbs import Verb
-from governance.access import access_of, get_visible_or_404, require_sight_of_people
-from governance.pages import signed_in
+from governance.access import Permission, access_of, get_visible_or_404, require
+from governance.gate import WhereHeld, requires
 from governance.portal.audit_lists import AUDIT, administered, looks_of, rows_for, tenant_name, verb_in_words
 from governance.tenancy import Scope, entered
 from governance.ui.list_page import ListPage
@@ -52,16 +52,16 @@ class Difference:
 
 
 @require_safe
-@signed_in
+@requires(WhereHeld(Permission.SEE_AUDIT))
 def audit(request: HttpRequest) -> HttpResponse:
     """What was done in the tenants that one administers; platform people see every tenant and the platform."""
     access = access_of(request)
     page = ListPage(request, AUDIT)
-    return page.render("portal/audit.html", sees_platform=access.everywhere is not None)
+    return page.render("portal/audit.html", sees_platform=access.may(Permission.SEE_PLATFORM_AUDIT))
 
 
 @require_safe
-@signed_in
+@requires(WhereHeld(Permission.SEE_AUDIT))
 def event(request: HttpRequest, event_id: str) -> HttpResponse:
     """One event: who, what, from where, and what changed."""
     row: AuditEvent = get_visible_or_404(rows_for(access_of(request)), event_id)
@@ -99,19 +99,19 @@ def _page_of(row: AuditEvent) -> str:
 
 
 @require_safe
-@signed_in
+@requires(WhereHeld(Permission.SEE_AUDIT))
 def chains(request: HttpRequest) -> HttpResponse:
     """How each chain stands: how long it is, until where it is anchored, when it was verified; and its files."""
     access = access_of(request)
     rows = AuditChain.objects.select_related("tenant").order_by("-moved_at", "id")
-    if access.everywhere is None:
+    if not access.may(Permission.SEE_PLATFORM_AUDIT):
         rows = rows.filter(tenant_id__in=administered(access)[:MOST_TENANTS])
     context = {"chains": list(rows[:MOST_CHAINS]), "more": max(0, rows.count() - MOST_CHAINS), "platform": PLATFORM}
     return render(request, "portal/audit_chains.html", context)
 
 
 @require_safe
-@signed_in
+@requires(WhereHeld(Permission.SEE_AUDIT))
 def trail(request: HttpRequest, chain_id: str) -> StreamingHttpResponse:
     """The whole chain as lines, for the stand-alone verifier."""
     chain = _visible_chain(request, chain_id)
@@ -120,7 +120,7 @@ def trail(request: HttpRequest, chain_id: str) -> StreamingHttpResponse:
 
 
 @require_safe
-@signed_in
+@requires(WhereHeld(Permission.SEE_AUDIT))
 def anchors(request: HttpRequest, chain_id: str) -> StreamingHttpResponse:
     """The anchors of a chain, a line each, as they were written."""
     chain = _visible_chain(request, chain_id)
@@ -129,7 +129,7 @@ def anchors(request: HttpRequest, chain_id: str) -> StreamingHttpResponse:
 
 
 @require_safe
-@signed_in
+@requires(Permission.OWN)
 def verifier(request: HttpRequest) -> HttpResponse:
     """The stand-alone verifier: one file, Python alone."""
     answer = HttpResponse(VERIFIER.read_bytes(), content_type="text/x-python; charset=utf-8")
@@ -138,22 +138,22 @@ def verifier(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@signed_in
+@requires(Permission.SEE_AUDIT)
 def looks(request: HttpRequest, tenant_id: str) -> HttpResponse:
     """Who looked at a tenant, when, at what. For its admins and the platform's people."""
     tenant: Tenant = get_visible_or_404(Tenant.objects.all(), tenant_id)
-    require_sight_of_people(request, tenant.id)
+    require(request, Permission.SEE_AUDIT, tenant.id)
     return ListPage(request, looks_of(tenant)).render("portal/looks.html", tenant=tenant)
 
 
 def _visible_chain(request: HttpRequest, chain_id: str) -> UUID:
     """The chain of a tenant one administers, or the platform's for its people; 404 for any other."""
     if chain_id == str(PLATFORM):
-        if access_of(request).everywhere is None:
+        if not access_of(request).may(Permission.SEE_PLATFORM_AUDIT):
             raise Http404
         return PLATFORM
     tenant: Tenant = get_visible_or_404(Tenant.objects.all(), chain_id)
-    require_sight_of_people(request, tenant.id)
+    require(request, Permission.SEE_AUDIT, tenant.id)
     key: UUID = tenant.id
     return key
 

@@ -18,8 +18,9 @@ from audit.actions import ask_for_file, note_download, note_export
 from audit.files import wake
 from audit.models import ReportFile
 from governance import storage
-from governance.access import access_of, get_visible_or_404
-from governance.pages import page_number, signed_in
+from governance.access import Permission, access_of, get_visible_or_404
+from governance.gate import requires
+from governance.pages import page_number
 from governance.portal import reports
 from governance.portal.audit_lists import AUDIT, may_read_any
 from governance.portal.exporting import STREAMED_ROWS, Question, RefusedError, question, write
@@ -44,7 +45,7 @@ class NotThereError(Exception):
 
 
 @require_safe
-@signed_in
+@requires(Permission.EXPORT)
 def files(request: HttpRequest) -> HttpResponse:
     """A person's exports and the reports they may see, newest first."""
     wanted = FileListFilter(request.GET, queryset=files_of(request).prefetch_related("tenant_rows__tenant"))
@@ -65,7 +66,7 @@ def files(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@requires(POST=Permission.EXPORT)
 def export(request: HttpRequest) -> HttpResponseBase:
     """Export a list as it is on the page, or the rows chosen on it: at once when it is small, else by a worker."""
     form = request.POST
@@ -84,7 +85,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
 
 
 @require_POST
-@signed_in
+@requires(POST=Permission.EXPORT)
 def report(request: HttpRequest) -> HttpResponse:
     """Ask for the inventory report of one tenant, a group, or all that the person may see."""
     chosen = {name: request.POST[name] for name in ("tenant", "group") if request.POST.get(name)}
@@ -97,7 +98,7 @@ def report(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@signed_in
+@requires(Permission.EXPORT)
 def download(request: HttpRequest, file_id: str) -> HttpResponseBase:
     """A file, for those who may see it now. One that is not there yet or no more is a page that says so."""
     row = get_visible_or_404(files_of(request), file_id)

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from audit.files import wake
 from audit.models import ReportFile
-from governance.access import get_visible_or_404
+from governance.access import Permission, get_visible_or_404
 from governance.drf import CoverageSerializer, KeysetPagination, TenantViewSet, Text
 from governance.portal.exporting import FORMATS, MOST_CHOSEN, RefusedError, question
 from governance.portal.file_lists import FILE_SORTS, FileListFilter
@@ -103,6 +103,7 @@ class NotThere(exceptions.APIException):
 class FileView(TenantViewSet):
     """Files of one kind, newest first."""
 
+    requires = Permission.EXPORT
     kind: ClassVar[str]
     serializer_class = FileSerializer
     filterset_class = FileListFilter
@@ -174,6 +175,7 @@ class ReportView(FileView):
 class ContentView(APIView):
     """The bytes of a file."""
 
+    requires = Permission.EXPORT
     kind = ""  # given with the address
 
     @extend_schema(

@@ -14,6 +14,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
+from governance.access import Permission
+from governance.gate import requires
 from governance.schedules import SYNCS
 from governance.tenancy import Scope, entered
 from tenants.freshness import Coverage, State, coverage
@@ -22,6 +24,7 @@ UNHEALTHY = {State.STALE, State.FAILED, State.NEVER}
 
 
 @require_safe
+@requires(Permission.PUBLIC)
 @never_cache
 def alive(request: HttpRequest) -> JsonResponse:
     """200 when the database answers; a cache that does not answer is named but does not stop the service."""
@@ -31,6 +34,7 @@ def alive(request: HttpRequest) -> JsonResponse:
 
 
 @require_safe
+@requires(Permission.PUBLIC)
 @never_cache
 def data(request: HttpRequest) -> JsonResponse:
     """Per source the worst state of all tenants and the oldest date; 503 when one is stale, failed or never read."""

@@ -7,21 +7,21 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from governance.access import Role, get_visible_or_404, require_role
-from governance.pages import signed_in
+from governance.access import Permission, get_visible_or_404, require
+from governance.gate import requires
 from inventory.actions import off_board_subscription
 from inventory.models import Resource
 from tenants.models import Subscription, Tenant
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(Permission.OFF_BOARD)
 def off_board(request: HttpRequest, tenant_id: str, subscription_id: str) -> HttpResponse:
     """Expect a lost subscription no more, after asking. For the admins of the tenant."""
     tenant: Tenant = get_visible_or_404(Tenant.objects.all(), tenant_id)
     rows = Subscription.objects.for_tenant(tenant.id)
     subscription: Subscription = get_visible_or_404(rows, subscription_id)
-    require_role(request, Role.ADMIN, tenant.id)
+    require(request, Permission.OFF_BOARD, tenant.id)
     live = Resource.objects.for_tenant(tenant.id).live().filter(subscription=subscription)
     may_go = subscription.access_lost_at is not None and subscription.off_boarded_at is None
     if request.method == "POST" and may_go and _off_boarded(request, subscription):

@@ -12,8 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from governance.access import Permission
 from governance.caching import kept
-from governance.pages import signed_in
+from governance.gate import requires
 from governance.schedules import SYNCS
 from governance.ui import charts
 from inventory import summaries
@@ -50,7 +51,7 @@ class Trouble:
 
 
 @require_safe
-@signed_in
+@requires(Permission.SEE)
 def overview(request: HttpRequest) -> HttpResponse:
     """The answers of the first ten seconds."""
     asked = OverviewFilter(request.GET, queryset=Subscription.objects.none())

@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from governance.access import get_visible_or_404
-from governance.pages import page_number, signed_in
+from governance.access import Permission, get_visible_or_404
+from governance.gate import requires
+from governance.pages import page_number
 from governance.ui.document import Budget, Text, Tree, text_of, tree
 from inventory.hygiene import hygiene_of
 from inventory.models import Resource, ResourceChange
@@ -54,7 +55,7 @@ class Links:
 
 
 @require_safe
-@signed_in
+@requires(Permission.SEE)
 def resource(request: HttpRequest, resource_id: str) -> HttpResponse:
     """One resource, deleted ones too."""
     row = get_visible_or_404(Resource.objects.select_related("tenant", "subscription", "stored_by"), resource_id)

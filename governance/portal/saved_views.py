@@ -13,8 +13,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from governance.access import get_visible_or_404
-from governance.pages import signed_in
+from governance.access import Permission, get_visible_or_404
+from governance.gate import requires
 from governance.portal.listings import LISTINGS
 from governance.ui.list_page import asked_of, kept_query
 from governance.ui.listing import Listing
@@ -23,7 +23,7 @@ from tenants.models import SavedView
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(Permission.OWN)
 def saved_views(request: HttpRequest) -> HttpResponse:
     """All views of the person; a POST keeps one more, and shows it."""
     if request.method == "POST":
@@ -32,7 +32,7 @@ def saved_views(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@requires(Permission.OWN)
 def saved_view(request: HttpRequest, view_id: str) -> HttpResponse:
     """One view: a POST renames it, or forgets it (`do=delete`)."""
     view = get_visible_or_404(SavedView.objects.of(_person(request)), view_id)

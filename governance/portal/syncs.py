@@ -12,8 +12,9 @@ from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
 
 from audit.models import CoverageReceipt, SetAsideRow
-from governance.access import Role, access_of, get_visible_or_404, require_role
-from governance.pages import page_number, signed_in
+from governance.access import Permission, access_of, get_visible_or_404, require
+from governance.gate import requires
+from governance.pages import page_number
 from governance.portal.sync_lists import SYNCS_LIST, sync_rows
 from governance.schedules import KINDS, SYNCS
 from governance.ui.list_page import PAGE_ROWS, ListPage
@@ -30,7 +31,7 @@ NO_WORKER = (
 
 
 @require_safe
-@signed_in
+@requires(Permission.SEE)
 def syncs(request: HttpRequest) -> HttpResponse:
     """How fresh each tenant is, and the runs, newest first."""
     page = ListPage(request, SYNCS_LIST)
@@ -43,12 +44,12 @@ def syncs(request: HttpRequest) -> HttpResponse:
             "tenants": [name for _, name in tenants],
             "groups": list(TenantGroup.objects.values_list("name", flat=True)),
         },
-        may_run={key for key, _ in tenants if access.may(Role.OPERATOR, key)},
+        may_run={key for key, _ in tenants if access.may(Permission.RUN_SYNCS, key)},
     )
 
 
 @require_safe
-@signed_in
+@requires(Permission.SEE)
 def sync_run(request: HttpRequest, run_id: str) -> HttpResponse:
     """One run with its coverage receipts and the rows it set aside."""
     run = get_visible_or_404(sync_rows(), run_id)
@@ -66,14 +67,14 @@ def sync_run(request: HttpRequest, run_id: str) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@requires(POST=Permission.RUN_SYNCS)
 def run_now(request: HttpRequest) -> HttpResponse:
     """Hand one tenant's sync to the worker, for its operators."""
     tenant = get_visible_or_404(Tenant.objects.all(), request.POST.get("tenant", ""))
     kind = request.POST.get("kind", "")
     if kind not in KINDS:
         raise Http404
-    require_role(request, Role.OPERATOR, tenant.id)
+    require(request, Permission.RUN_SYNCS, tenant.id)
     user: Any = request.user
     try:
         enqueue(kind, tenant.id, requested_by=user.pk)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from governance.portal import audit_pages, files, off_boarding, overview, resources, saved_views, syncs
+from governance.portal import audit_pages, files, off_boarding, overview, resources, roles, saved_views, syncs
 
 app_name = "portal"
 urlpatterns = [
@@ -20,6 +20,7 @@ urlpatterns = [
     ),
     path("exports/", files.export, name="export"),
     path("reports/", files.report, name="report"),
+    path("roles/", roles.roles, name="roles"),
     path("audit/", audit_pages.audit, name="audit"),
     path("audit/chains/", audit_pages.chains, name="audit-chains"),
     path("audit/chains/<str:chain_id>/events.jsonl", audit_pages.trail, name="audit-trail"),

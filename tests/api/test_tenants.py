@@ -163,7 +163,7 @@ def test_nobody_else_asks(contoso: Tenant, request: pytest.FixtureRequest, broke
 
     assert broker.llen("celery") == 0
     absent = program.post(f"tenants/{uuid4()}/preflight/", {})
-    assert absent.status_code == 404
+    assert absent.status_code == status  # who may ask nowhere is refused before anybody looks for the tenant
 
 
 def test_a_broker_that_does_not_answer_is_503(
@@ -229,16 +229,17 @@ def test_what_cannot_be_a_group_is_refused_by_name(
     refused(as_pat.post("tenant-groups/", {"name": "new", "tenants": [str(contoso.id)], **body}), parameter)
 
 
-@pytest.mark.parametrize(("who", "status"), [("alice", 403), ("bob", 403), ("auditor", 403), ("charlie", 404)])
+@pytest.mark.parametrize("who", ["alice", "bob", "auditor", "charlie"])
 def test_nobody_else_changes_groups(
-    contoso: Tenant, request: pytest.FixtureRequest, who: str, status: int, everywhere: None
+    contoso: Tenant, request: pytest.FixtureRequest, who: str, everywhere: None
 ) -> None:
     group = group_tenants("mine", [contoso])
     program = Program(request.getfixturevalue(who))
 
     problem(program.post("tenant-groups/", {"name": "new", "tenants": [str(contoso.id)]}), 403)
-    problem(program.patch(f"tenant-groups/{group.id}/", {"tenants": []}), status)
-    problem(program.delete(f"tenant-groups/{group.id}/"), status)
+    for key in (group.id, uuid4()):  # refused before anybody looks for the group
+        problem(program.patch(f"tenant-groups/{key}/", {"tenants": []}), 403)
+        problem(program.delete(f"tenant-groups/{key}/"), 403)
 
     assert [row.name for row in TenantGroup.objects.all()] == ["mine"]
     assert group.members.count() == 1

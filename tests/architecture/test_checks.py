@@ -21,6 +21,11 @@ PRODUCTION: dict[str, Any] = {
     "AZURE_CA_FILE": "",
     "AZURE_STORAGE_ACCOUNT": "contosogovernance",
     "AZURE_STORAGE_CONNECTION_STRING": "",
+    "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+    "EMAIL_USE_TLS": True,
+    "EMAIL_USE_SSL": False,
+    "PORTAL_URL": "https://governance.example.com",
+    "DEFAULT_FROM_EMAIL": "Governance <governance@example.com>",
 }
 SECURE = "DefaultEndpointsProtocol=https;AccountName=contoso;AccountKey=eA==;EndpointSuffix=core.windows.net"
 
@@ -59,12 +64,16 @@ CASES = [
     ("governance.E042", by_text(f"{SECURE};BlobEndpoint=http://127.0.0.1:10000/contoso")),
     ("governance.E042", by_text("UseDevelopmentStorage=true")),
     ("governance.E044", {"AZURE_STORAGE_CONNECTION_STRING": SECURE}),
+    ("governance.E075", {"EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend"}),
+    ("governance.E075", {"EMAIL_USE_TLS": False}),
+    ("governance.E076", {"PORTAL_URL": "http://governance.example.com"}),
+    ("governance.E077", {"DEFAULT_FROM_EMAIL": "governance@localhost"}),
 ]
 
 
 def found() -> list[checks.CheckMessage]:
     """What our checks say, but for the database's (the tests choose that)."""
-    which = (ours.environment, ours.azure_endpoints, ours.redis, ours.containers, ours.token_providers)
+    which = (ours.environment, ours.azure_endpoints, ours.redis, ours.containers, ours.mail, ours.token_providers)
     return [message for check in which for message in check(app_configs=None)]
 
 

@@ -30,6 +30,11 @@ PRODUCTION = {
     "AZURE_ARM_ENDPOINT": "https://management.azure.com",
     "AZURE_GRAPH_ENDPOINT": "https://graph.microsoft.com",
     "AZURE_CA_FILE": "",
+    "SIGN_IN_B2C_HOST": "contoso.b2clogin.com",
+    "SIGN_IN_B2C_TENANT": "contoso.onmicrosoft.com",
+    "SIGN_IN_B2C_POLICY": "b2c_1_signupsignin1",
+    "SIGN_IN_B2C_CLIENT_ID": "11111111-2222-3333-4444-555555555555",
+    "SIGN_IN_B2C_CLIENT_SECRET": "a-secret-of-the-identity-provider",
 }
 # Each process is given one wrong value per check, and must name every one of them.
 WRONG: list[dict[str, tuple[str, str]]] = [

@@ -50,7 +50,7 @@ def worker(portal: Portal) -> None:
 
 
 def context_of(browser: Browser, portal: Portal, who: str, **options: Any) -> BrowserContext:
-    """A browser profile of this person, signed in; nobody is not, and sam only proved who they are."""
+    """A browser profile of this person, signed in; nobody is not; sam only proved who they are, ivy holds a link."""
     chosen = {"viewport": {"width": WIDTH, "height": HEIGHT}, "reduced_motion": "reduce", **options}
     chosen["ignore_https_errors"] = True  # the identity provider is the simulator, with a CA of its own
     context = browser.new_context(base_url=portal.url, **chosen)

@@ -6,7 +6,8 @@
     tailwind   connected and never read                                       ines reader
 
 Contoso and fabrikam are in a group each. Audrey, the platform's auditor, and pat,
-its admin, see all of them; nora sees none. Sam can prove who they are, and nobody invited them.
+its admin, see all of them; nora sees none. Sam can prove who they are, and nobody invited them; ivy holds an
+invitation into contoso.
 """
 
 import time
@@ -17,6 +18,7 @@ from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
 from audit.models import SyncRun
 from governance.access import Role
@@ -27,14 +29,16 @@ from governance.tenancy import Scope, entered
 from inventory.models import Resource
 from tenants.actions import group_tenants
 from tenants.identities import WAITING, ProvenIdentity, bind_identity
+from tenants.invitations import PROOF, invite, new_token, proof_in
 from tenants.models import Tenant, User
 from tests.conftest import connect, person, sync
-from tests.portal.crawl import Address, addresses, demand_a_tag, files_of, side
+from tests.portal.crawl import Address, addresses, demand_a_tag, files_of, invite_a_guest, side
 
 RESOURCES = {"contoso": 130, "fabrikam": 60, "northwind": 40, "tailwind": 20}  # contoso fills three pages of a list
 PASSWORD = "a long and unusual sentence"
 HOST = "127.0.0.1"
 LONG_SECONDS = 60 * 60  # longer than the browser tests take
+IVY = "ivy@elsewhere.example"
 SAM = Person("sam@contoso.example", "Sam")
 EMAILS = {
     **{name: f"{name}@contoso.example" for name in ("alice", "olga", "bob", "nora")},
@@ -54,13 +58,17 @@ def make(azure: Simulator) -> dict[str, Any]:
     _read(azure, tenants)
     for name in ("contoso", "fabrikam"):
         demand_a_tag(tenants[name], people["alice"])
+        invite_a_guest(tenants[name], people["alice"])
     _group(tenants)
     files = files_of(people["alice"], SERVER_NAME=HOST)
     keys = side(azure, tenants["contoso"], tenants["fabrikam"], list(people.values()), files).keys
     return {
         "password": PASSWORD,
         "people": {name: {"email": user.email, "session": _session_of(user)} for name, user in people.items()}
-        | {"sam": {"email": SAM.email, "session": _session_of_uninvited(azure)}},
+        | {
+            "sam": {"email": SAM.email, "session": _session_of_uninvited(azure)},
+            "ivy": {"email": IVY, "session": _session_of_invited(tenants["contoso"], people["alice"])},
+        },
         "keys": keys,
         "answers": _answers({name: people[name] for name in ("alice", "pat")}, keys),
         "runs": _runs(),
@@ -131,6 +139,19 @@ def _session_of_uninvited(azure: Simulator) -> str:
     issuer, subject = f"{azure.url}/{azure.directory.tenant_id}/v2.0/", azure.directory.object_id(SAM.email)
     proven = ProvenIdentity("b2c", issuer, subject, SAM.email, SAM.name)
     session[WAITING] = {**asdict(proven), "since": int(time.time()) + LONG_SECONDS}
+    session.save()
+    return str(session.session_key)
+
+
+def _session_of_invited(tenant: Tenant, by: User) -> str:
+    """The cookie of ivy, who followed the link of her mail and has not signed in."""
+    with entered(Scope.of(tenant.id)):
+        (row,) = invite([tenant], IVY, Role.OPERATOR, by=by).rows
+        token, row.secret_hash = new_token(row.letter)
+        row.mail_due_at, row.mailed_at = None, timezone.now()
+        row.save()
+    session: SessionBase = Client().session
+    session[PROOF] = proof_in(token)
     session.save()
     return str(session.session_key)
 

@@ -93,6 +93,8 @@ def _start(folder: Path, supervisor: Supervisor) -> Portal:
         "GOVERNANCE_ENVIRONMENT": "development",
         "LOG_LEVEL": "ERROR",
         "STORAGE_FOLDER": str(folder / "blobs"),
+        "MAIL_FOLDER": str(folder / "mail"),
+        "PORTAL_URL": f"http://127.0.0.1:{port}",
         **UNREACHED,
     }
     url = f"http://127.0.0.1:{port}"

@@ -82,6 +82,7 @@ def _tenants(portal: Portal) -> list[Stop]:
     """Tenants and their people, wrongly filled in and refused."""
     tenant, role = (portal.estate["keys"][name] for name in ("tenant", "membership"))
     group = portal.estate["keys"]["tenant-group"]
+    invitation, invite = portal.estate["keys"]["invitation"], f"/tenants/groups/{group}/invite/"
     here = f"/tenants/{tenant}/"
     nothing: dict[str, str] = {"name": "Not A Name", "azure_tenant_id": "x", "client_id": "x", "secret_ref": ""}
     return [
@@ -95,6 +96,13 @@ def _tenants(portal: Portal) -> list[Stop]:
         Stop("people, as a reader", f"{here}people/", who="bob", statuses=(403,)),
         Stop("people, wrong address", f"{here}people/", statuses=(400,), body={"email": "none", "role": "reader"}),
         Stop("person, wrong role", f"{here}people/{role}/", statuses=(400,), body={"role": "owner"}),
+        Stop("invitation that waits, as the auditor", f"{here}invitations/{invitation}/", who="audrey"),
+        Stop("invitation, to accept", "/invitation/", who="ivy"),
+        Stop("invitation, gone", "/invitation/?token=none", who="nobody", statuses=(404,)),
+        Stop("invite into a group, wrong address", invite, statuses=(400,), body={"email": "none", "role": "reader"}),
+        Stop("roles, as the auditor", "/roles/", who="audrey"),
+        Stop("platform people, as the auditor", "/platform-people/", who="audrey"),
+        Stop("platform people, wrong address", "/platform-people/", who="pat", statuses=(400,), body={"email": "none"}),
         Stop("group, as pat", f"/tenants/groups/{group}/", who="pat"),
         Stop("connect, wrong values", "/tenants/connect/", who="pat", statuses=(400,), body=nothing),
         Stop("make a group, wrong values", "/tenants/groups/new/", who="pat", statuses=(400,), body={"name": "No No"}),

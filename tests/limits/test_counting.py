@@ -41,7 +41,7 @@ def visits_of_two_processes(**environment: str) -> list[list[int]]:
     return [orjson.loads(out) for out, _ in ended]
 
 
-def test_two_processes_share_one_limit(db: None) -> None:
+def test_two_processes_share_one_limit(transactional_db: None) -> None:
     found = visits_of_two_processes(RATE_LIMIT_SIGN_IN_ADDRESS=f"3/{A_DAY}")
 
     assert [one[:VISITS] for one in found] == [[401] * VISITS] * 2
@@ -49,7 +49,7 @@ def test_two_processes_share_one_limit(db: None) -> None:
     assert sorted(tries) == [200] * 3 + [429] * (2 * VISITS - 3)
 
 
-def test_without_redis_each_process_counts_for_itself_and_lets_nobody_in_without_end(db: None) -> None:
+def test_without_redis_each_process_counts_for_itself_and_lets_nobody_in_without_end(transactional_db: None) -> None:
     nowhere = f"redis://127.0.0.1:{free_port()}"
 
     found = visits_of_two_processes(

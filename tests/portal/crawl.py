@@ -27,7 +27,8 @@ from inventory.models import Orphan, Resource, ResourceChange, ResourceGroup, Ta
 from inventory.violation_store import judge_tenant
 from tenants.actions import save_view
 from tenants.authorization import access_for
-from tenants.models import Membership, Subscription, Tenant, TenantGroup, User
+from tenants.invitations import invite
+from tenants.models import Invitation, Membership, Subscription, Tenant, TenantGroup, User
 from tenants.tokens import NewToken, make_token
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -41,17 +42,17 @@ OBJECT_OF_PARAMETER = {
     "tenant_id": "tenant",
     "group_id": "tenant-group",
     "membership_id": "membership",
+    "invitation_id": "invitation",
     "subscription_id": "subscription",
     "file_id": "export",
     "report_id": "report",
+    "token_id": "token",
     "event_id": "audit-event",
     "chain_id": "tenant",
-    "token_id": "token",
 }
 OBJECTS = (
-    *("tenant", "tenant-group", "subscription", "resource", "sync", "membership", "user"),
-    *("view", "export", "report", "orphan", "change", "tag-rule", "tag-violation", "token"),
-    "audit-event",
+    *("tenant", "tenant-group", "subscription", "resource", "sync", "membership", "user", "invitation"),
+    *("view", "export", "report", "orphan", "change", "tag-rule", "tag-violation", "token", "audit-event"),
 )
 CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -83,7 +84,8 @@ class Address:
     def _value(self, parameter: str, keys: dict[str, str]) -> str:
         if parameter == "version":
             return "v1"
-        named = self.view.removesuffix("-detail") if parameter == "pk" else OBJECT_OF_PARAMETER.get(parameter)
+        # "invitation-detail", "invitation-resend": what is done to an invitation.
+        named = self.view.rpartition("-")[0] if parameter == "pk" else OBJECT_OF_PARAMETER.get(parameter)
         assert named in keys, f"teach the crawl about {parameter} of {self.view}"
         return keys[named]
 
@@ -136,6 +138,12 @@ def demand_a_tag(tenant: Tenant, user: User) -> None:
         judge_tenant(tenant.id, now=timezone.now())
 
 
+def invite_a_guest(tenant: Tenant, user: User) -> None:
+    """Somebody with an address of this tenant's own is invited and has not accepted."""
+    with entered(Scope.of(tenant.id)):
+        invite([tenant], f"guest-of-{tenant.name}@guests.example", Role.READER, by=user)
+
+
 def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | None], files: dict[str, str]) -> Side:
     """What is to be known of a synced tenant. Its view and `files` are the first person's; the view is saved here."""
     there = azure.tenant(tenant.name)
@@ -165,6 +173,9 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             *map(str, Resource.objects.values_list("id", flat=True)),
             *map(str, ResourceChange.objects.values_list("id", flat=True)[:50]),
             *map(str, ReportFile.objects.values_list("id", flat=True)),
+            *map(str, Invitation.objects.values_list("id", flat=True)),
+            *map(str, Invitation.objects.values_list("letter", flat=True)),
+            *Invitation.objects.values_list("email", flat=True),
             *map(str, AuditEvent.objects.values_list("id", flat=True)),
         }
         rule = TagRule.objects.in_force().order_by("key").first()
@@ -192,6 +203,7 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             "token": str(token.id),
             "membership": str(membership.id),
             "user": str(membership.user_id),
+            "invitation": str(Invitation.objects.order_by("id").first().id),
             "tenant-group": str(group.id),
         }
     markers = {word.lower() for word in words if len(word) >= SHORTEST_MARKER}

@@ -20,7 +20,7 @@ from inventory.models import HygieneState, Orphan, Resource, ResourceChange, Tag
 from inventory.shape import key_of
 from tenants.actions import group_tenants, save_view
 from tenants.authorization import access_for
-from tenants.models import Membership, SavedView, Subscription, Tenant, User
+from tenants.models import Invitation, Membership, SavedView, Subscription, Tenant, User
 from tests.conftest import signed_in
 from tests.portal.crawl import token_for
 
@@ -277,13 +277,18 @@ def test_hygiene(contoso: Tenant, bob: User, subscription: Subscription, path: s
 
 
 def add_people(tenant: Tenant, upto: int) -> None:
-    """So many people with a role in all."""
+    """So many people with a role in all, and as many who are invited by one of them."""
     for number in range(Membership.objects.count(), upto):
         user = User.objects.create_user(f"person{number:03}@contoso.example")
         Membership.objects.create(tenant=tenant, user=user, role="reader")
+        guest = Invitation(tenant=tenant, email=f"guest{number:03}@contoso.example", role="reader", invited_by=user)
+        guest.letter, guest.expires_at = new_id(), timezone.now() + timedelta(days=1)
+        guest.save()
 
 
-@pytest.mark.parametrize("path", ["/tenants/{tenant}/people/", "/api/v1/users/", "/api/v1/memberships/"])
+@pytest.mark.parametrize(
+    "path", ["/tenants/{tenant}/people/", "/api/v1/users/", "/api/v1/memberships/", "/api/v1/invitations/"]
+)
 def test_a_list_of_people(contoso: Tenant, alice: User, path: str) -> None:
     browser = signed_in(alice)
     counts = {}

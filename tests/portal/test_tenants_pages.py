@@ -261,15 +261,15 @@ def test_a_platform_admin_sets_new_credentials(contoso: Tenant, pat: User, broke
     assert (stored(contoso).client_id, stored(contoso).secret_ref) == (UUID(client_id), "federated:/var/run/token")
 
 
-@pytest.mark.parametrize(("who", "status"), [("alice", 403), ("olga", 403), ("auditor", 403), ("charlie", 404)])
-def test_nobody_else_sets_them(contoso: Tenant, request: pytest.FixtureRequest, who: str, status: int) -> None:
+@pytest.mark.parametrize("who", ["alice", "olga", "auditor", "charlie"])
+def test_nobody_else_sets_them(contoso: Tenant, request: pytest.FixtureRequest, who: str) -> None:
     browser = signed_in(request.getfixturevalue(who))
 
     answer = browser.post(
         f"/tenants/{contoso.id}/credentials/", {"client_id": str(uuid4()), "secret_ref": "env:DJANGO_SECRET_KEY"}
     )
 
-    assert answer.status_code == status
+    assert answer.status_code == 403  # before anybody looks whether there is such a tenant
     assert stored(contoso).secret_ref == contoso.secret_ref
 
 

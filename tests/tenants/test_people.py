@@ -1,4 +1,4 @@
-"""The people of a tenant: roles given, changed and taken away, and the last admin who stays."""
+"""The people of a tenant: roles changed and taken away, and the last admin who stays."""
 
 import threading
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from django.utils import timezone
 from governance.access import Role
 from governance.keys import made_at, new_id
 from governance.tenancy import Scope, entered
-from tenants.actions import HasRoleError, LastAdminError, add_person, change_role, remove_person
+from tenants.actions import LastAdminError, change_role, remove_person
 from tenants.models import Membership, Tenant, User
 from tests.conftest import everybody, person
 
@@ -48,34 +48,7 @@ def in_contoso(contoso: Tenant) -> object:
         yield
 
 
-# --- giving a role ----------------------------------------------------------------------------------------------------
-
-
-def test_a_person_with_an_account_gets_the_role_whatever_the_case(contoso: Tenant, in_contoso: object) -> None:
-    person("dana@elsewhere.example")
-
-    add_person(contoso, "  Dana@Elsewhere.example ", Role.OPERATOR)
-
-    assert roles(contoso) == {"dana@elsewhere.example": "operator"}
-
-
-def test_an_address_without_an_account_is_answered_alike_and_changes_nothing(
-    contoso: Tenant, in_contoso: object
-) -> None:
-    closed = person("closed@elsewhere.example")
-    everybody().filter(id=closed.id).update(is_active=False)
-
-    for email in ("nobody@elsewhere.example", closed.email):
-        assert add_person(contoso, email, Role.READER) is None
-
-    assert roles(contoso) == {}
-
-
-def test_somebody_of_the_tenant_is_not_added_again(contoso: Tenant, alice: User, in_contoso: object) -> None:
-    with pytest.raises(HasRoleError):
-        add_person(contoso, alice.email, Role.READER)
-
-    assert roles(contoso) == {alice.email: "admin"}
+# --- having a role ----------------------------------------------------------------------------------------------------
 
 
 def test_a_role_tells_since_when_it_is_held(contoso: Tenant, bob: User) -> None:

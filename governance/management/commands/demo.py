@@ -74,6 +74,8 @@ class Command(BaseCommand):
         return {
             "DATABASE_URL": f"sqlite:///{self.folder / 'governance.sqlite3'}",
             "STORAGE_FOLDER": str(self.folder / "blobs"),
+            "MAIL_FOLDER": str(self.folder / "mail"),
+            "PORTAL_URL": f"http://127.0.0.1:{self.port}",
             "DEMO_PASSWORD": password.read_text(encoding="utf-8"),
             "SIGN_IN_B2C_TITLE": "the simulated Azure AD B2C",
             "PYTHONUNBUFFERED": "1",
@@ -164,6 +166,7 @@ class Command(BaseCommand):
             f"The local accounts of the same addresses, Sam's aside, have the password {password}\n\n"
             f"Move the simulated Azure on by a day, then run a sync on the page Syncs:\n"
             f"  curl --cacert {ca_file} -X POST {clock} -d '{{\"advance_days\": 1}}'\n"
+            f"Mails, such as the invitation of somebody new: {self.folder / 'mail'}\n"
             f"Logs: {self.supervisor.logs}\nCtrl-C stops everything."
         )
 
