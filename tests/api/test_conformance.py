@@ -33,7 +33,7 @@ from tenants.actions import group_tenants
 from tenants.models import Tenant, User
 from tests.api.program import problem
 from tests.conftest import person, signed_in, sync
-from tests.portal.crawl import Side, demand_a_tag, files_of, side
+from tests.portal.crawl import Side, demand_a_tag, files_of, invite_a_guest, side
 from tests.processes import ROOT
 
 EXAMPLES = 5  # requests of each kind to each operation
@@ -83,6 +83,7 @@ def contosos(
         sync(tenant)
         group_tenants(f"group-of-{tenant.name}", [tenant])
         demand_a_tag(tenant, asker)
+        invite_a_guest(tenant, asker)
     return side(azure, contoso, fabrikam, [alice], files_of(alice, made=("export",)))
 
 

@@ -526,7 +526,7 @@ def test_a_failed_run_leaves_the_date_of_what_is_known(
     said = coverage_words(page_of(bob, row))
 
     assert said.startswith("Failed The last run received nothing from subscription")
-    assert "CONTOSO_CLIENT_SECRET is not set" in said
+    assert "(withheld) is not set" in said
     assert "never read whole" not in said
 
 

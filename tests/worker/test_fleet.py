@@ -60,6 +60,7 @@ def test_beat_writes_the_table_into_its_database_and_removes_what_left_it() -> N
         "tend-files": "audit.tasks.tend_files",
         "anchor-audit": "audit.tasks.anchor_chains",
         "tidy-sign-ins": "tenants.tasks.tidy_sign_ins",
+        "tend-letters": "tenants.tasks.tend_letters",
     }
 
 
