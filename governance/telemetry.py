@@ -38,11 +38,14 @@ PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(/(?:invitations?|invite|accept|reset)/)(?![0-9a-f]{8}-)[^/\s?\"']{16,}"), rf"\1{WITHHELD}"),
 )
 
+# One list for the whole process: a logger keeps the one that it first met.
+PROCESSORS: list[Any] = [*SHARED_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter]
+
 
 def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
     """Django's LOGGING: everything to standard error, JSON lines for a machine or readable text for a person."""
     structlog.configure(
-        processors=[*SHARED_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=PROCESSORS,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
