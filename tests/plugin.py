@@ -50,15 +50,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep what uses the database, when asked to."""
+    """Keep what uses the database, when asked to; what is marked `once` does not depend on which one it is."""
     if not config.getoption("--database-only"):
         return
-    kept = [item for item in items if _uses_database(item)]
-    left_out = [item for item in items if not _uses_database(item)]
+    kept = [item for item in items if _is_of_the_database(item)]
+    left_out = [item for item in items if not _is_of_the_database(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
 
 
-def _uses_database(item: pytest.Item) -> bool:
+def _is_of_the_database(item: pytest.Item) -> bool:
+    if item.get_closest_marker("once"):
+        return False
     names = set(getattr(item, "fixturenames", ()))
     return item.get_closest_marker("django_db") is not None or bool(names & {"db", "transactional_db"})

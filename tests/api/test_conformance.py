@@ -36,6 +36,7 @@ from tests.conftest import person, signed_in, sync
 from tests.portal.crawl import Side, demand_a_tag, files_of, invite_a_guest, side
 from tests.processes import ROOT
 
+pytestmark = pytest.mark.once  # takes long, and is about the form of answers
 EXAMPLES = 5  # requests of each kind to each operation
 ALWAYS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")

@@ -9,6 +9,7 @@ from tests.portal.test_access_crawl import EVERYBODY, World, people, world
 
 __all__ = ["people", "world"]  # fixtures
 
+pytestmark = pytest.mark.once  # takes long; on the second engine the crawl of every address stands for it
 NO_TENANT = "no-tenant-'at'-all"
 
 
