@@ -162,6 +162,9 @@ YEARS = range(1970, 2200)
 NO_MOMENT = "Give a day like 2026-11-23, or a moment with its offset like 2026-11-23T18:10:00Z."
 
 
+@extend_schema_field(
+    {"type": "string", "description": "A day, e.g. 2026-11-23, or a moment in ISO 8601; in UTC. Empty: no bound."}
+)
 class MomentFilter(django_filters.Filter):  # type: ignore[misc]  # untyped library
     """A parameter that is a day or a moment."""
 

@@ -98,6 +98,7 @@ class LookView(TenantViewSet):
     """Who looked at a tenant, newest first. For its admins and the platform's people."""
 
     requires = Permission.SEE_AUDIT
+    refuses_readers = True
     serializer_class = LookSerializer
     filterset_class = LookFilter
     pagination_class = OwnRowsPagination

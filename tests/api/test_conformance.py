@@ -132,7 +132,8 @@ def operations() -> Iterator[Any]:
 
 def keys_in(path: str, keys: dict[str, str]) -> dict[str, str]:
     """The keys of the objects that a path names, by parameter."""
-    return {found["name"]: keys[found["list"]] for found in PARAMETER.finditer(path)}
+    named = {**keys, "event": keys["audit-event"]}
+    return {found["name"]: named[found["list"]] for found in PARAMETER.finditer(path)}
 
 
 def cookies_of(user: User | None) -> dict[str, str]:
