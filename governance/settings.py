@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "audit",
     "tenants",
     "inventory",
+    "costs",
 ]
 
 MIDDLEWARE = [
