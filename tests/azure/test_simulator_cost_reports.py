@@ -13,7 +13,15 @@ from azure.core.exceptions import ClientAuthenticationError, ResourceNotFoundErr
 from azure.mgmt.costmanagement.models import CostDetailsTimePeriod, GenerateCostDetailsReportRequestDefinition
 from azure.storage.blob import BlobClient
 
-from governance.azure.simulator.cost_tables import EA_COLUMNS, MCA_COLUMNS, details_table
+from governance.azure.simulator.cost_tables import (
+    EA_COLUMNS,
+    MCA_COLUMNS,
+    CustomerTable,
+    EnterpriseTable,
+    Table,
+    details_table,
+)
+from governance.azure.simulator.focus import FocusTable
 from governance.azure.simulator.server import Simulator
 from governance.azure.simulator.world import Subscription, World
 from tests.azure.conftest import SettableClock
@@ -110,6 +118,19 @@ def test_a_customer_agreement_has_columns_of_its_own() -> None:
     )
     assert not table.has_mark
     assert all(json.loads(row["tags"]) for row in rows if row["tags"])
+
+
+@pytest.mark.parametrize("make", [EnterpriseTable, CustomerTable, FocusTable])
+def test_lines_are_what_the_cells_say(make: type[Table]) -> None:
+    world = World(tenants=1, day=36)
+    subscription = world.subscriptions_seen_by(world.tenants[0])[0]
+    charges = world.costs.charges(subscription, JANUARY)
+    table = make(subscription, JANUARY, "actual")
+
+    read = list(csv.reader(io.StringIO("".join(table.lines(charges)), newline="")))
+
+    assert read == [table.cells(charge) for charge in charges]
+    assert sorted(table.varying, key=table.columns.index) == list(table.varying)
 
 
 def test_large_reports_come_in_several_blobs(reporting: Caller) -> None:
