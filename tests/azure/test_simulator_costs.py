@@ -201,6 +201,34 @@ def test_a_world_can_have_as_many_meters_as_wanted() -> None:
     assert len([row for row in rows if row.day == JANUARY and row.item.resource_id]) == pytest.approx(600, rel=0.05)
 
 
+def test_every_way_to_read_costs_occurs() -> None:
+    place = world(tenants=3, subscriptions_per_tenant=3)
+    billings = [
+        subscription.billing for tenant in place.tenants for subscription in place.subscriptions_seen_by(tenant)
+    ]
+
+    assert {(billing.agreement, billing.export_types) for billing in billings} == {
+        ("EA", ("FocusCost",)),
+        ("EA", ()),
+        ("EA", ("ActualCost", "AmortizedCost")),
+        ("MCA", ()),
+        ("MCA", ("FocusCost",)),
+        ("WebDirect", ()),
+    }
+    assert {billing.currency for billing in billings} == {"EUR", "USD", "CHF"}
+    assert [billing.export_types for billing in billings[:2]] == [("FocusCost",), ()]
+    with pytest.raises(ValueError, match="No such ways to read costs: fax"):
+        world(cost_sources=["fax"])
+
+
+def test_the_control_surface_changes_sizes(contoso_caller: Caller, small_azure: Simulator) -> None:
+    told = contoso_caller.control("POST", "costs", {"page_rows": 12}).json()
+
+    assert told["settings"]["page_rows"] == small_azure.cost_settings.page_rows == 12
+    for wrong in ({"page_rows": "many"}, {"pages": 3}, {"polls": True}, {"polls": -1}):
+        assert contoso_caller.control("POST", "costs", wrong).status_code == 400
+
+
 def test_the_control_surface_tells_exact_costs(contoso_caller: Caller, small_azure: Simulator) -> None:
     small_azure.advance(days=3)
     subscription = small_azure.tenant("contoso").subscription_ids[0]
