@@ -181,6 +181,18 @@ def test_links_expire(reporting: Caller, simulator_clock: SettableClock) -> None
         download(reporting, link)
 
 
+def test_reports_are_forgotten_once_their_links_are(reporting: Caller, simulator_clock: SettableClock) -> None:
+    location = ask(reporting).headers["Location"]
+    reporting.follow(location)
+    assert reporting.follow(location).status_code == 200
+
+    simulator_clock.offset += 3601
+    reporting.authorization = f"Bearer {reporting.token()}"
+    ask(reporting)
+
+    assert reporting.follow(location).status_code == 404
+
+
 def test_a_link_is_good_for_its_own_blob_only(reporting: Caller) -> None:
     reporting.azure.cost_settings.partition_rows = 300
     first, second, *_ = links(finished(reporting))
