@@ -13,6 +13,7 @@ from azure.core.exceptions import ClientAuthenticationError, ResourceNotFoundErr
 from azure.mgmt.costmanagement.models import CostDetailsTimePeriod, GenerateCostDetailsReportRequestDefinition
 from azure.storage.blob import BlobClient
 
+from governance.azure.simulator import cost_reports
 from governance.azure.simulator.cost_tables import (
     EA_COLUMNS,
     MCA_COLUMNS,
@@ -157,6 +158,12 @@ def test_it_has_to_be_polled(reporting: Caller) -> None:
     assert int(answer.headers["Retry-After"]) > 0
     assert seen == [202, 202, 200, 200]
     assert "costDetailsOperationResults" in location
+
+
+def test_a_large_report_is_polled_until_it_is_written(reporting: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost_reports, "PATIENCE_SECONDS", 0.0)
+
+    assert finished(reporting)["status"] == "Completed"
 
 
 def test_the_manifest_counts_bytes(reporting: Caller) -> None:

@@ -8,6 +8,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -27,6 +28,7 @@ METRICS = {"ActualCost": "actual", "AmortizedCost": "amortized"}
 MONTHS_BACK = 13
 LONGEST_DAYS = 31
 CONTAINER = "armreports"
+PATIENCE_SECONDS = 1.0  # how long a poll waits for a report that is being written
 OFFER_NUMBERS = {"PayAsYouGo_2014-09-01": "MS-AZR-0003P"}
 NOT_OFFERED = (
     "Cost Management supports only Enterprise Agreement, Web direct and Microsoft Customer Agreement offer types. "
@@ -46,7 +48,7 @@ class Report:
     as_of: date
     body: Mapping[str, Any]
     polls: int = 0
-    answer: dict[str, Any] | None = None
+    answer: Future[dict[str, Any]] | None = None
     parts: list[Part] = field(default_factory=list)
     expires: float = math.inf  # seconds since 1970
 
@@ -79,6 +81,7 @@ class Reports:
         self._blobs: dict[str, Blob] = {}
         self._serials = itertools.count(1)
         self._lock = threading.Lock()
+        self._workers = ThreadPoolExecutor(1, "cost-report")
 
     def ask(self, request: Request, subscription_id: str) -> Response:
         subscription = self._subscription(request, subscription_id)
@@ -112,8 +115,11 @@ class Reports:
             return self._later(request, report)
         with self._lock:
             if report.answer is None:
-                report.answer = self._finish(request, report)
-        return json_response(report.answer)
+                report.answer = self._workers.submit(self._finish, request, report)
+        try:
+            return json_response(report.answer.result(PATIENCE_SECONDS))
+        except TimeoutError:  # a large one is still being written
+            return self._later(request, report)
 
     def names(self, prefix: str, _delimiter: str) -> Sequence[str]:
         return [name for name in self._blobs if name.startswith(prefix)]
@@ -123,6 +129,8 @@ class Reports:
 
     def close(self) -> None:
         """Forgets everything, as its files are gone."""
+        self._workers.shutdown(cancel_futures=True)
+        self._workers = ThreadPoolExecutor(1, "cost-report")
         self._reports.clear()
         self._blobs.clear()
 
