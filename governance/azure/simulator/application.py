@@ -11,6 +11,8 @@ from typing import Any
 from governance.azure.simulator.access import Access
 from governance.azure.simulator.arm import Arm
 from governance.azure.simulator.control import PREFIX, Control
+from governance.azure.simulator.cost_management import CostManagement
+from governance.azure.simulator.cost_settings import CostSettings
 from governance.azure.simulator.directory import Directory
 from governance.azure.simulator.entra import Entra
 from governance.azure.simulator.exchange import Refusal, Request, Response
@@ -35,30 +37,39 @@ class Application:
         self.world = world
         self.faults = Faults()
         self.quota = Quota(now)
+        self.cost_settings = CostSettings()
         self.log = RequestLog()
         self.stopping = threading.Event()
         tokens = Tokens(world.seed, now)
         access = Access(world, tokens, self.faults)
         pages = Pages(tokens, self.faults)
         self.directory = Directory(world, now)
-        self._control = Control(world, self.faults, self.quota, self.log, self.directory)
+        self._control = Control(world, self.faults, self.quota, self.log, self.directory, self.cost_settings)
         sign_in = SignIn(self.directory, now)
+        self.costs = CostManagement(world, access, pages, tokens, self.faults, self.quota, self.cost_settings, now)
         self._routes = _routes(
             Entra(world, tokens, sign_in, now),
             Arm(world, access, pages),
             ResourceGraph(world, access, pages, self.quota),
             sign_in,
+            self.costs,
         )
+
+    def close(self) -> None:
+        """Removes the files that were written meanwhile."""
+        self.costs.close()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         request = Request.from_environ(environ)
         response = self._respond(request, environ.get("REMOTE_ADDR", ""))
         headers = {
             "Content-Type": response.content_type,
-            "Content-Length": str(len(response.body)),
+            "Content-Length": str(response.file.length if response.file else len(response.body)),
             **response.headers,
         }
         start_response(response.status_line, list(headers.items()))
+        if response.file:
+            return response.file.pieces()
         return _broken_off(response.body) if response.is_broken_off else [response.body]
 
     def _respond(self, request: Request, remote_address: str) -> Response:
@@ -94,7 +105,7 @@ class Application:
         raise Refusal(404, "NotFound", f"The simulator does not serve '{request.shown_path}'.")
 
 
-def _routes(entra: Entra, arm: Arm, graph: ResourceGraph, sign_in: SignIn) -> list[Route]:
+def _routes(entra: Entra, arm: Arm, graph: ResourceGraph, sign_in: SignIn, costs: CostManagement) -> list[Route]:
     table: list[tuple[str, str, Callable[..., Response]]] = [
         ("POST", r"/providers/microsoft\.resourcegraph/resources", graph.answer),
         ("GET", r"/tenants", arm.tenants),
@@ -113,6 +124,7 @@ def _routes(entra: Entra, arm: Arm, graph: ResourceGraph, sign_in: SignIn) -> li
             ("POST", place + r"/oauth2/v2\.0/authorize", sign_in.choose),
             ("GET", place + r"/oauth2/v2\.0/logout", sign_in.sign_out),
         ]
+    table += costs.routes()
     return [(method, re.compile(path), answer) for method, path, answer in table]
 
 

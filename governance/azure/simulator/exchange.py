@@ -1,10 +1,11 @@
 """One HTTP exchange: the request as the routes read it, the response as they write it, the refusal in Azure's words."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,11 +13,12 @@ import orjson
 
 JSON_TYPE = "application/json; charset=utf-8"
 LARGEST_BODY_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
 class Request:
-    """``path`` in lower case, since Azure's paths have none; query names in lower case too."""
+    """``path`` in lower case, since Azure's paths have none; names of the query and of headers in lower case too."""
 
     method: str
     path: str
@@ -26,6 +28,7 @@ class Request:
     authorization: str
     body: bytes
     cookies: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def query(self) -> dict[str, str]:
@@ -66,18 +69,50 @@ class Request:
             authorization=environ.get("HTTP_AUTHORIZATION", ""),
             body=environ["wsgi.input"].read(length) if length else b"",
             cookies={name: morsel.value for name, morsel in SimpleCookie(environ.get("HTTP_COOKIE", "")).items()},
+            headers={
+                name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
+                for name, value in environ.items()
+                if name.startswith("HTTP_")
+            },
         )
 
 
 @dataclass(frozen=True)
+class FilePart:
+    """Bytes of a file from ``start`` on."""
+
+    path: Path
+    start: int
+    length: int
+
+    def read(self) -> bytes:
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        left = self.length
+        with self.path.open("rb") as file:
+            file.seek(self.start)
+            while left > 0:
+                piece = file.read(min(left, PIECE_BYTES))
+                if not piece:
+                    return
+                left -= len(piece)
+                yield piece
+
+
+@dataclass(frozen=True)
 class Response:
-    """``is_broken_off`` sends the headers and half of the body, then closes the connection."""
+    """``is_broken_off`` sends the headers and half of the body, then closes the connection.
+
+    ``file`` is sent instead of the body: it is too large to be held.
+    """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = JSON_TYPE
     is_broken_off: bool = False
+    file: "FilePart | None" = None
 
     @property
     def status_line(self) -> str:

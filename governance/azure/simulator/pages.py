@@ -96,7 +96,8 @@ def _spoilt(page: Page, fault: Fault) -> Page:
         return replace(page, rows=page.rows[: max(0, len(page.rows) - fault.rows)])
     if fault.kind == "truncated_without_token":
         return replace(page, next_token=None, is_truncated=True)
-    return replace(page, rows=_with_bad_row(page.rows, fault))
+    spoil = _in_currency if fault.kind == "unknown_currency" else _with_bad_row
+    return replace(page, rows=spoil(page.rows, fault))
 
 
 def _with_bad_row(rows: Sequence[Row], fault: Fault) -> list[Row]:
@@ -107,6 +108,8 @@ def _with_bad_row(rows: Sequence[Row], fault: Fault) -> list[Row]:
 
 
 def _bad_row(row: Row, how: str) -> Row:
+    if "Currency" in row:
+        return _bad_cost_row(row, how)
     name = "name" if "name" in row else "displayName"
     if how == "missing_id":
         return {key: value for key, value in row.items() if key != "id"}
@@ -118,3 +121,23 @@ def _bad_row(row: Row, how: str) -> Row:
         "nul_character": f"{row.get(name)}\x00",
     }
     return {**row, name: spoilt[how]}
+
+
+def _in_currency(rows: Sequence[Row], fault: Fault) -> list[Row]:
+    spoilt = range(fault.row, fault.row + fault.rows)
+    return [{**row, "Currency": fault.currency} if number in spoilt else row for number, row in enumerate(rows)]
+
+
+def _bad_cost_row(row: Row, how: str) -> Row:
+    """A row of a cost query, whose first column is the cost and which has no ID."""
+    cost = next(iter(row))
+    if how == "missing_id":
+        return {key: value for key, value in row.items() if key != "Currency"}
+    text = next((key for key in row if key not in (cost, "UsageDate", "Currency")), "Currency")
+    spoilt: dict[str, tuple[str, Any]] = {
+        "null_name": (cost, None),
+        "wrong_type": (cost, "a lot"),
+        "oversized_name": (text, "n" * OVERSIZED_CHARACTERS),
+        "nul_character": (text, f"{row[text]}\x00"),
+    }
+    return {**row, spoilt[how][0]: spoilt[how][1]}
