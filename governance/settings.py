@@ -222,6 +222,8 @@ SOCIAL_AUTH_REDIRECT_IS_HTTPS = PRODUCTION
 AZURE_AUTHORITY_HOST: str = env.str("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com").rstrip("/")
 AZURE_ARM_ENDPOINT: str = env.str("AZURE_ARM_ENDPOINT", "https://management.azure.com").rstrip("/")
 AZURE_GRAPH_ENDPOINT: str = env.str("AZURE_GRAPH_ENDPOINT", "https://graph.microsoft.com").rstrip("/")
+# Where tenants' cost exports and Azure's reports lie; {account} is the storage account. No other host is read from.
+AZURE_BLOB_ENDPOINT: str = env.str("AZURE_BLOB_ENDPOINT", "https://{account}.blob.core.windows.net").rstrip("/")
 AZURE_CA_FILE: str = env.str("AZURE_CA_FILE", "")  # a CA bundle of your own, e.g. the simulator's; empty: the system's
 SOCIAL_AUTH_VERIFY_SSL: str | bool = AZURE_CA_FILE or True  # identity providers are trusted by the same CA
 AZURE_READ_TIMEOUT_SECONDS: float = env.float("AZURE_READ_TIMEOUT_SECONDS", 60.0)
