@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.core.cache import caches
 from redis.exceptions import RedisError
 
@@ -25,7 +26,7 @@ from governance.keys import new_id
 
 log = structlog.get_logger(__name__)
 
-QUOTAS: dict[int, int] = {10: 12, 60: 60, 3600: 600}  # QPU in so many seconds
+DOCUMENTED: dict[int, int] = {10: 12, 60: 60, 3600: 600}  # QPU in so many seconds; settings.AZURE_COST_QUOTAS rules
 NAMES: dict[str, int] = {"QueriesPer10Sec": 10, "QueriesPerMin": 60, "QueriesPerHour": 3600}  # in Azure's header
 REMAINING = "x-ms-ratelimit-microsoft.costmanagement-qpu-remaining"
 CONSUMED = "x-ms-ratelimit-microsoft.costmanagement-qpu-consumed"
@@ -105,13 +106,13 @@ class Ticket:
 class Ledger:
     """The ledger of one process alone, for as long as Redis does not answer."""
 
-    spent: dict[int, list[tuple[float, float]]] = field(default_factory=lambda: {window: [] for window in QUOTAS})
+    spent: dict[int, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
     not_before: float = 0.0
 
     def take(self, at: float, units: int) -> float:
         """As the script TAKE."""
         wait = max(0.0, self.not_before - at)
-        for window, quota in QUOTAS.items():
+        for window, quota in settings.AZURE_COST_QUOTAS.items():
             self.spent[window] = rows = [row for row in self.spent[window] if row[0] > at - window]
             too_many = sum(cost for _, cost in rows) + min(units, quota) - quota
             for when, cost in rows:
@@ -120,8 +121,8 @@ class Ledger:
                 too_many -= cost
                 wait = max(wait, when + window - at)
         if not wait and units:
-            for rows in self.spent.values():
-                rows.append((at, units))
+            for window in settings.AZURE_COST_QUOTAS:
+                self.spent[window].append((at, units))
         return wait
 
 
@@ -138,7 +139,7 @@ class CostBudget:
     def take(self, units: int) -> Ticket | float:
         """Take units for one call, or learn the seconds to wait for them. 0 units ask only whether a pause is on."""
         ticket = Ticket(str(new_id()), units)
-        windows = [part for window in QUOTAS.items() for part in window]
+        windows = [part for window in settings.AZURE_COST_QUOTAS.items() for part in window]
         answer = self._ask(TAKE, [self._key("pause"), *self._windows()], [now(), units, ticket.name, *windows])
         if answer is None:
             with _lock:
@@ -151,7 +152,8 @@ class CostBudget:
         left = remaining(headers.get(REMAINING) or "")
         if cost is None and not left:
             return
-        told = [part for window, quota in QUOTAS.items() for part in (window, quota - left.get(window, quota + 1))]
+        used = {window: DOCUMENTED[window] - count for window, count in left.items()}
+        told = [part for window in settings.AZURE_COST_QUOTAS for part in (window, used.get(window, -1))]
         spent = ticket.units if cost is None or not ticket.units else cost
         self._ask(SETTLE, self._windows(), [now(), ticket.name, ticket.units, spent, *told])
 
@@ -168,7 +170,7 @@ class CostBudget:
         return f"azure-costs:{{{self.tenant_id.lower()}}}:{what}"  # braces: one slot of a cluster
 
     def _windows(self) -> list[str]:
-        return [self._key(window) for window in QUOTAS]
+        return [self._key(window) for window in settings.AZURE_COST_QUOTAS]
 
     def _ask(self, script: str, keys: list[str], values: list[object]) -> Any:
         """What the script answers; None when there is no Redis, or it does not answer."""

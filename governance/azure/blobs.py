@@ -20,6 +20,7 @@ from governance.azure.errors import AccessDeniedError, AzureError, BadShapeError
 from governance.azure.transport import AzureConnection
 
 BLOB_REMEDY = "Give the application the role Storage Blob Data Reader on the storage account of the cost export."
+LINK_REMEDY = "Nothing to do: the next run has a new report made."
 ACCOUNT = r"[a-z0-9]{3,24}"
 LARGEST_MANIFEST_BYTES = 4 * 1024 * 1024
 
@@ -49,13 +50,13 @@ class ExportContainer:
 
     def entries(self, prefix: str) -> Iterator[BlobEntry]:
         """Every file whose name begins so."""
-        with _storage_errors():
+        with _storage_errors(BLOB_REMEDY):
             for row in self._client.list_blobs(name_starts_with=prefix, raw_request_hook=self._azure.count):
                 yield BlobEntry(row.name, row.size, row.last_modified)
 
     def read(self, name: str) -> bytes:
         """A small file, whole."""
-        with _storage_errors():
+        with _storage_errors(BLOB_REMEDY):
             stream = self._client.download_blob(name, raw_request_hook=self._azure.count)
             if stream.size > LARGEST_MANIFEST_BYTES:
                 raise BadShapeError(f"The manifest of a cost export has {stream.size} bytes.")
@@ -64,7 +65,8 @@ class ExportContainer:
     def download(self, name: str, target: Path, *, expected_bytes: int | None) -> None:
         """Write a file to disk, part by part. Raises BadShapeError when it has not the size that was announced."""
         blob = self._client.get_blob_client(name)
-        _download(lambda: blob.download_blob(raw_request_hook=self._azure.count), target, expected_bytes)
+        with _storage_errors(BLOB_REMEDY):
+            _download(lambda: blob.download_blob(raw_request_hook=self._azure.count), target, expected_bytes)
 
 
 def download_link(azure: AzureConnection, link: str, target: Path, *, expected_bytes: int | None) -> None:
@@ -75,7 +77,8 @@ def download_link(azure: AzureConnection, link: str, target: Path, *, expected_b
     """
     require_storage_host(azure.access.blob_endpoint, link)
     blob = BlobClient.from_blob_url(link, **azure.blob_options())
-    _download(lambda: blob.download_blob(raw_request_hook=azure.count), target, expected_bytes)
+    with _storage_errors(LINK_REMEDY):
+        _download(lambda: blob.download_blob(raw_request_hook=azure.count), target, expected_bytes)
 
 
 def require_storage_host(endpoint: str, link: str) -> None:
@@ -86,7 +89,7 @@ def require_storage_host(endpoint: str, link: str) -> None:
 
 
 def _download(start: Callable[[], Any], target: Path, expected_bytes: int | None) -> None:
-    with _storage_errors(), target.open("wb") as file:
+    with target.open("wb") as file:
         for part in start().chunks():
             file.write(part)
         size = file.tell()
@@ -95,22 +98,22 @@ def _download(start: Callable[[], Any], target: Path, expected_bytes: int | None
 
 
 @contextmanager
-def _storage_errors() -> Iterator[None]:
+def _storage_errors(remedy: str) -> Iterator[None]:
     """Turn the SDK's exceptions into ours, without their words and their cause: both may repeat the link."""
     try:
         yield
     except sdk.AzureError as error:
-        raise _typed(error) from None
+        raise _typed(error, remedy) from None
 
 
-def _typed(error: sdk.AzureError) -> AzureError:
+def _typed(error: sdk.AzureError, remedy: str) -> AzureError:
     status = getattr(error, "status_code", None)
     if status in {401, 403}:
         code = getattr(error, "error_code", None) or "no code"
-        return AccessDeniedError(f"The storage account refused ({status}, {code}).", remedy=BLOB_REMEDY)
+        return AccessDeniedError(f"The storage account refused ({status}, {code}).", remedy=remedy)
     if status == 404:
         return GoneError("A file of costs is not there (404).")
     if isinstance(error, sdk.ClientAuthenticationError):
-        return AccessDeniedError("No token for the storage account could be had.", remedy=BLOB_REMEDY)
+        return AccessDeniedError("No token for the storage account could be had.", remedy=remedy)
     words = f"it answered {status}" if status else f"no whole answer ({type(error).__name__})"
     return UnavailableError(f"The storage account could not be read: {words}.")
