@@ -143,7 +143,7 @@ class CostBudget:
         answer = self._ask(TAKE, [self._key("pause"), *self._windows()], [now(), units, ticket.name, *windows])
         if answer is None:
             with _lock:
-                answer = _here[self.tenant_id].take(now(), units)
+                answer = self._own_ledger().take(now(), units)
         return ticket if float(answer) <= 0 else float(answer) + SLACK_SECONDS
 
     def settle(self, ticket: Ticket, headers: Mapping[str, str]) -> None:
@@ -164,7 +164,11 @@ class CostBudget:
         until = now() + seconds
         if self._ask(PAUSE, [self._key("pause")], [until, int(seconds) + 60]) is None:
             with _lock:
-                _here[self.tenant_id].not_before = max(until, _here[self.tenant_id].not_before)
+                ledger = self._own_ledger()
+                ledger.not_before = max(until, ledger.not_before)
+
+    def _own_ledger(self) -> Ledger:
+        return _here[self.tenant_id.lower()]
 
     def _key(self, what: object) -> str:
         return f"azure-costs:{{{self.tenant_id.lower()}}}:{what}"  # braces: one slot of a cluster
