@@ -53,6 +53,7 @@ class Found:
     key: SliceKey
     source: Source
     reason: str  # why from there
+    until: date  # the last day it can tell of: what a control total is asked for
     rows: int
     content_hash: str
     totals: Totals
@@ -99,8 +100,8 @@ class SubscriptionSources:
         with tempfile.TemporaryDirectory(prefix="costs-") as folder, ExitStack() as opened:
             yield MonthReading(self, month, Path(folder), opened)
 
-    def control(self, month: date, metric: str) -> Totals | None:
-        """What a cost query says the month cost, by currency; None when it could not be asked.
+    def control(self, month: date, metric: str, until: date) -> Totals | None:
+        """What a cost query says the month cost up to this day, by currency; None when it could not be asked.
 
         One question for all months the run wants of this metric, as far as the quota lets one have.
         """
@@ -108,7 +109,7 @@ class SubscriptionSources:
         if month not in known and (Source.QUERY, metric) not in self.lacking:
             span = next(span for span in spans(self.months[metric], MOST_MONTHS) if month in span)
             try:
-                self._ask_control(metric, span)
+                self._ask_control(metric, span, until)
             except NotOfferedError as error:
                 self.lacking[Source.QUERY, metric] = str(error)
             except (ThrottledError, SignInFailedError):
@@ -121,7 +122,9 @@ class SubscriptionSources:
         """The newest delivery of an export that has this metric: of the metric alone before one of both."""
         if self.runs is None:
             self.runs = self._newest_runs()
-        sets = sorted((name for name, metrics in DATA_SETS.items() if metric in metrics), key=lambda name: name == FOCUS)
+        sets = sorted(
+            (name for name, metrics in DATA_SETS.items() if metric in metrics), key=lambda name: name == FOCUS
+        )
         return next((self.runs[name, month] for name in sets if (name, month) in self.runs), None)
 
     def _newest_runs(self) -> dict[tuple[str, date], ExportRun]:
@@ -140,9 +143,9 @@ class SubscriptionSources:
             self.exports_failure = f"Cost exports could not be read: {error}"
         return runs
 
-    def _ask_control(self, metric: str, span: Sequence[date]) -> None:
+    def _ask_control(self, metric: str, span: Sequence[date], until: date) -> None:
         totals: dict[date, dict[str, Decimal]] = {month: {} for month in span}
-        first, last = min(span), min(last_of(max(span)), self.today)
+        first, last = min(span), max(last_of(month) if last_of(month) < self.today else until for month in span)
         for row in query_costs(
             self.calls, self.subscription_id, metric=metric, first=first, last=last, granularity="Monthly"
         ):
@@ -191,6 +194,12 @@ class MonthReading:
         verdict = CostReceipt.Verdict.FAILED if failures else CostReceipt.Verdict.NOT_OFFERED
         return Missing(key, Source.QUERY, verdict, _words(failures or lacks))
 
+    def control(self, found: Found) -> Totals | None:
+        """What a cost query says beside a file; None beside a query, and where nothing could be told yet."""
+        if not found.has_resources or found.until < self.month:
+            return None
+        return self.sources.control(self.month, found.key.metric, found.until)
+
     # --- an export in its storage account ---
 
     def _from_export(self, key: SliceKey, lacks: list[str], failures: list[str]) -> Found:
@@ -203,7 +212,9 @@ class MonthReading:
         if not self._is_recent(run):
             raise BadShapeError(f"{delivered} It has stopped since.")
         files = self._delivered(run)
-        return self._content(key, files, Source.EXPORT, delivered, announced=run.rows)
+        whole_days = run.submitted_at.date() - timedelta(days=1)  # the day it was made is told in part at best
+        found = self._content(key, files, Source.EXPORT, delivered, announced=run.rows)
+        return replace(found, until=min(found.until, whole_days))
 
     def _is_recent(self, run: ExportRun) -> bool:
         """A delivery of the open month is at most a day and a half old; one of another month has its late charges."""
@@ -235,15 +246,14 @@ class MonthReading:
         files = self._reported(key)
         reason = _words([*lacks, *failures])
         if files is None:
-            return _of_lines(key, [], Source.REPORT, reason, failures)
+            return _of_lines(key, [], Source.REPORT, reason, failures, until=self._until)
         return self._content(key, files, Source.REPORT, reason, failures=failures)
 
     def _reported(self, key: SliceKey) -> CostFiles | None:
         """The files of a report; None when it says that there is nothing. One whose links died is made once more."""
-        last = min(last_of(key.month), self.sources.today)
         for attempt in range(ASKED_TWICE):
             report = cost_report(
-                self.sources.calls, key.subscription_id, metric=key.metric, first=key.month, last=last
+                self.sources.calls, key.subscription_id, metric=key.metric, first=key.month, last=self._until
             )
             if not report.blobs:
                 return None
@@ -266,20 +276,23 @@ class MonthReading:
     def _from_query(self, key: SliceKey, lacks: list[str], failures: list[str]) -> Found:
         if told := self.sources.lacking.get((Source.QUERY, key.metric)):
             raise _LackError(told)
-        last = min(last_of(key.month), self.sources.today)
         rows = list(
             query_costs(
                 self.sources.calls,
                 key.subscription_id,
                 metric=key.metric,
                 first=key.month,
-                last=last,
+                last=self._until,
                 grouping=GROUPING,
             )
         )
-        return _of_lines(key, rows, Source.QUERY, _words([*lacks, *failures]), failures)
+        return _of_lines(key, rows, Source.QUERY, _words([*lacks, *failures]), failures, until=self._until)
 
     # --- files ---
+
+    @property
+    def _until(self) -> date:
+        return min(last_of(self.month), self.sources.today)
 
     def _open(self, paths: Sequence[Path], metric: str | None) -> CostFiles:
         return self.opened.enter_context(CostFiles(paths, metric=metric))
@@ -299,7 +312,7 @@ class MonthReading:
             raise BadShapeError(f"The delivery announces {announced} rows and has {files.rows}.")
         there = {content.key: content for content in files.slices()}
         content = there.get(key)
-        found = _of_lines(key, [], source, reason, failures)
+        found = _of_lines(key, [], source, reason, failures, until=self._until)
         if content is not None:
             found = replace(
                 found,
@@ -339,7 +352,9 @@ def _container(calls: CostCalls, export: CostExport) -> ExportContainer:
     return ExportContainer(calls.azure, export.account, export.container)
 
 
-def _of_lines(key: SliceKey, rows: Sequence[Spent], source: Source, reason: str, failures: Sequence[str]) -> Found:
+def _of_lines(
+    key: SliceKey, rows: Sequence[Spent], source: Source, reason: str, failures: Sequence[str], *, until: date
+) -> Found:
     """What a query gave, or nothing at all, in the form of a file's slice."""
     lines = sorted(_line(row, key) for row in rows)
     totals: dict[str, Decimal] = {}
@@ -351,6 +366,7 @@ def _of_lines(key: SliceKey, rows: Sequence[Spent], source: Source, reason: str,
         key=key,
         source=source,
         reason=reason,
+        until=until,
         rows=len(lines),
         content_hash=hashlib.sha256(repr((source.value, lines)).encode()).hexdigest(),
         totals=totals,

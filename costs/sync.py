@@ -5,7 +5,7 @@ run that is killed, or that Azure throttles, leaves whole slices; the next run g
 nothing to sweep: replacing a slice removes what is no longer in it, and a slice that cannot be read stays.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -18,8 +18,7 @@ from audit.runs import ActiveRun, SyncSummary, previous_receipts, sync_run
 from costs.coverage import COSTS, NOT_OFFERED, SliceReading, SubscriptionReading, judge, totals
 from costs.models import CostReceipt, CostSlice
 from costs.months import METRICS, Place, due, first_of, readable_months
-from costs.rows import SliceKey
-from costs.sources import Found, Missing, MonthReading, SubscriptionSources
+from costs.sources import Found, Missing, MonthReading, SubscriptionSources, Totals
 from costs.store import note_failure, replace_slice
 from governance import bulk
 from governance.azure import arm
@@ -27,7 +26,7 @@ from governance.azure.cost_calls import CostCalls
 from governance.azure.errors import AzureError, ThrottledError
 from governance.azure.transport import AzureConnection
 from governance.azure_budgets import CostBudget
-from tenants.actions import bump_data_version, record_subscriptions
+from tenants.actions import record_subscriptions
 from tenants.connections import azure_access
 from tenants.models import Subscription, Tenant
 
@@ -156,12 +155,9 @@ class _CostSync:
         if isinstance(found, Missing):
             self._note_missing(subscription, found)
         else:
-            control = None if not found.has_resources else reading.sources.control(reading.month, metric)
-            self._store(subscription, found, control, is_new=held is None)
+            self._store(subscription, found, reading.control(found), is_new=held is None)
 
-    def _store(
-        self, subscription: Subscription, found: Found, control: Mapping[str, object] | None, *, is_new: bool
-    ) -> None:
+    def _store(self, subscription: Subscription, found: Found, control: Totals | None, *, is_new: bool) -> None:
         with self.run.page():
             receipt = replace_slice(
                 self.tenant.id,
@@ -179,8 +175,6 @@ class _CostSync:
                 residual=found.residual,
                 run=self.run.row,
             )
-            if receipt.verdict == CostReceipt.Verdict.STORED:
-                bump_data_version(self.tenant.id)
         self._count(found, receipt, is_new=is_new)
         is_refused = receipt.verdict == CostReceipt.Verdict.REFUSED
         aside = f"{found.refused_count} row(s) could not be read and were set aside." if found.refused_count else ""
@@ -233,7 +227,9 @@ class _CostSync:
     def _note_lost(self, lost: Iterable[Subscription]) -> None:
         for row in lost:
             since = f"{row.access_lost_at:%Y-%m-%d}" if row.access_lost_at else ""
-            self.readings[row.id].failure = (
+            self.readings[
+                row.id
+            ].failure = (
                 f"Subscription {row.name} is not visible since {since}: access lost or deleted. Its costs are kept."
             )
 

@@ -60,7 +60,7 @@ end
 return '0'
 """
 # KEYS: the windows. ARGV: now, the call's name, units it took, units it cost, then per window seconds and what Azure
-# says is spent in it (-1: it does not say). Azure's count includes callers that are not ours; it only ever adds to ours.
+# says is spent in it (-1: it does not say). Azure's count has callers in it that are not ours; it only adds to ours.
 SETTLE = """
 local now = tonumber(ARGV[1])
 for w = 1, #KEYS do

@@ -1,7 +1,7 @@
 """The one table of recurring work, and of how long what it makes is kept. Beat, `manage.py sync` and "Run now" read it.
 
 A kind is due once in every `every_hours` per tenant, at an offset of the tenant's own, so that a thousand tenants
-do not start in the same minute; one that has to run at a time of day (`from_hour_utc`) spreads them over the hour after.
+do not start in the same minute; one that runs at a time of day (`from_hour_utc`) spreads them over the hour after it.
 Beat only wakes the fan-out; `next_due` decides who gets work.
 """
 

@@ -231,7 +231,9 @@ AZURE_LONGEST_WAIT_SECONDS: float = env.float("AZURE_LONGEST_WAIT_SECONDS", 30.0
 # What one Azure tenant is asked of Cost Management, in query processing units and seconds: Azure's documented quotas.
 AZURE_COST_QUOTAS: dict[int, int] = {
     int(seconds): int(units)
-    for units, _, seconds in (part.partition("/") for part in env.list("AZURE_COST_QUOTAS", ["12/10", "60/60", "600/3600"]))
+    for units, _, seconds in (
+        part.partition("/") for part in env.list("AZURE_COST_QUOTAS", ["12/10", "60/60", "600/3600"])
+    )
 }
 
 # --- Exports and reports: a folder, or Azure Blob Storage (by connection string, or by account and own identity) -----

@@ -159,7 +159,9 @@ def _freshness(
     state = state_of(run.outcome, run.finished_at, now=now, period=schedule_for(kind).every) if run else State.NEVER
     # A run that did what it was asked for may have been asked for a part alone: then the dates tell.
     if run and state is State.COMPLETE and run.id in dates:
-        state = state_of("ok" if dates[run.id] else "partial", dates[run.id] or now, now=now, period=schedule_for(kind).every)
+        state = state_of(
+            "ok" if dates[run.id] else "partial", dates[run.id] or now, now=now, period=schedule_for(kind).every
+        )
     return TenantFreshness(
         tenant_id=tenant.id,
         tenant=tenant.name,

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 
 from azure.core.rest import HttpRequest
 
-from governance.azure.errors import ThrottledError
+from governance.azure.errors import AccessDeniedError, ThrottledError
 from governance.azure.transport import AzureConnection, raise_for_status, typed_errors
 
 HEADERS = {"ClientType": "Governance"}
+COST_REMEDY = "Give the application the role Cost Management Reader on the subscription."
 ATTEMPTS = 3  # of a call that is throttled, each after the wait that Azure wished for
 
 
@@ -51,6 +52,8 @@ class CostCalls:
                 if attempt == ATTEMPTS - 1:
                     raise
                 continue
+            except AccessDeniedError as error:
+                raise AccessDeniedError(error.message, remedy=COST_REMEDY) from error
             self._budget.settle(ticket, answer.headers)
             return answer
         raise AssertionError("unreachable")
@@ -58,15 +61,18 @@ class CostCalls:
     def send(self, method: str, url: str, *, body: Any = None, units: int = 0) -> Any:
         """Send one request of our own; the typed error of a status of 400 or more is raised."""
         request = HttpRequest(method, url, json=body, headers=HEADERS)
-        answer = self.ask(lambda: self.azure.costs.send_request(request), units=units)
-        raise_for_status(answer)
-        return answer
+        return self.ask(lambda: _checked(self.azure.costs.send_request(request)), units=units)
 
     def _admission(self, units: int) -> Any:
         """Wait for the tenant's turn."""
         while isinstance(ticket := self._budget.take(units), float):
             self.azure.wait(ticket)
         return ticket
+
+
+def _checked(answer: Any) -> Any:
+    raise_for_status(answer)
+    return answer
 
 
 def response_of(pipeline_response: Any, _deserialized: Any, _headers: Any) -> Any:

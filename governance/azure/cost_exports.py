@@ -62,7 +62,7 @@ class ExportRun:
 
 
 def list_exports(calls: CostCalls, subscription_id: str) -> list[CostExport]:
-    """The exports of costs of one subscription. Exports of other data sets, and those that cannot be read, are left out."""
+    """The exports of costs of one subscription, without those of other data sets, or that cannot be read."""
     scope, client = f"subscriptions/{subscription_id}", calls.azure.costs
     answer = calls.ask(lambda: client.exports.list(scope, headers=HEADERS, cls=response_of))
     rows = decode_exactly(answer.content).get("value")
@@ -86,7 +86,7 @@ def read_export(row: Any) -> CostExport | None:
 
 
 def runs_of(container: ExportContainer, export: CostExport, months: Iterable[date]) -> dict[date, ExportRun]:
-    """The newest whole delivery of each of these months that has one: one listing, and the manifests of those months."""
+    """The newest whole delivery of each of these months that has one: one listing, and these months' manifests."""
     wanted, found = set(months), dict[date, ExportRun]()
     for name in _manifests(container, export, wanted):
         run = read_manifest(container.read(name), export)

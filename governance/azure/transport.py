@@ -48,7 +48,7 @@ UNSTATED_WAIT_SECONDS = 20.0  # after a 429 about costs that names no time: long
 # Cost Management says in headers of its own how long to wait, often without a Retry-After; the largest holds.
 # https://learn.microsoft.com/azure/cost-management-billing/costs/manage-automation#error-code-429---call-count-has-exceeded-rate-limits
 COST_RETRY_AFTER = re.compile(r"x-ms-ratelimit-microsoft\.(costmanagement|consumption)(-[a-z]+)*-retry-after", re.I)
-OFFER = re.compile(r"\boffer|not supported|only supported|supports only|NotSupported|Unsupported", re.I)
+OFFER = re.compile(r"\boffer(s|id|type)?\b|supports only|AmortizedCost.* not supported", re.I)
 READER_REMEDY = "Give the application the role Reader on the subscription or a management group above it."
 
 
@@ -85,7 +85,7 @@ class CappedRetry(RetryPolicy[Any, Any]):
         self.longest_wait_seconds = longest_wait_seconds
 
     def get_retry_after(self, response: PipelineResponse[Any, Any]) -> float | None:
-        """Seconds Azure asks to wait: the longest that any header names, or the reset time of Resource Graph's quota."""
+        """Seconds Azure asks to wait: the longest any header names, or the reset time of Resource Graph's quota."""
         headers = response.http_response.headers
         stated = [super().get_retry_after(response), *_cost_waits(headers)]
         named = max((float(wait) for wait in stated if wait is not None), default=None)
@@ -102,7 +102,7 @@ class CappedRetry(RetryPolicy[Any, Any]):
 
 
 class DeferringRetry(CappedRetry):
-    """As CappedRetry, but a 429 is always raised: whoever asked has to tell the tenant's other workers before it waits."""
+    """As CappedRetry, but a 429 is always raised: whoever asked tells the tenant's other workers before it waits."""
 
     def is_retry(self, settings: dict[str, Any], response: PipelineResponse[Any, Any]) -> bool:
         """As CappedRetry; raises ThrottledError on every 429."""
@@ -308,18 +308,16 @@ def error_message(content: bytes) -> str:
 
 
 def _status_error(status: int | None, message: str) -> AzureError:
-    if status is None:
-        return UnavailableError(f"Azure's answer was cut: {message}")
     if status in {401, 403}:
         return AccessDeniedError(f"Azure refused ({status}): {message}", remedy=READER_REMEDY)
     if status == 404:
         return GoneError(f"Azure does not show it (404): {message}")
     if status == 400 and OFFER.search(message):
         return NotOfferedError(f"The subscription's offer does not have this (400): {message}")
-    if status == 429:
-        return UnavailableError(f"Azure kept throttling (429): {message}")
-    if status >= 500:
-        return UnavailableError(f"Azure failed ({status}): {message}")
+    if status is None:
+        return UnavailableError(f"Azure's answer was cut: {message}")
+    if status == 429 or status >= 500:
+        return UnavailableError(f"Azure {'kept throttling' if status == 429 else 'failed'} ({status}): {message}")
     return BadShapeError(f"Azure did not accept the request ({status}): {message}")
 
 
