@@ -33,14 +33,14 @@ def today() -> date:
 
 @pytest.fixture
 def paying(start_azure: StartAzure, today: date) -> Simulator:
-    """Contoso and fabrikam with one subscription each, whose costs are read by queries; their world is 40 days old."""
+    """Contoso and fabrikam with one subscription each, whose costs are read by queries; their world is 20 days old."""
     azure = start_azure(
         subscriptions_per_tenant=1,
         resources_per_tenant=12,
         cost_sources=["payg-query"],
-        day_zero=today - timedelta(days=40),
+        day_zero=today - timedelta(days=20),
     )
-    azure.advance(days=40)
+    azure.advance(days=20)
     return azure
 
 
