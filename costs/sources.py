@@ -194,9 +194,13 @@ class MonthReading:
         verdict = CostReceipt.Verdict.FAILED if failures else CostReceipt.Verdict.NOT_OFFERED
         return Missing(key, Source.QUERY, verdict, _words(failures or lacks))
 
-    def control(self, found: Found) -> Totals | None:
-        """What a cost query says beside a file; None beside a query, and where nothing could be told yet."""
-        if not found.has_resources or found.until < self.month:
+    def control(self, found: Found, *, held_rows: int) -> Totals | None:
+        """What a cost query says beside a file, and beside a query that found nothing where there was something.
+
+        None beside any other query, and where nothing could be told yet.
+        """
+        is_doubtful = found.has_resources or (held_rows and not found.rows)
+        if not is_doubtful or found.until < self.month:
             return None
         return self.sources.control(self.month, found.key.metric, found.until)
 
