@@ -4,6 +4,7 @@ https://learn.microsoft.com/rest/api/cost-management/query/usage
 """
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -25,6 +26,7 @@ METRICS = {"actualcost": "actual", "amortizedcost": "amortized", "usage": "actua
 AGGREGATES = {"cost": "Cost", "pretaxcost": "PreTaxCost", "usagequantity": "UsageQuantity"}
 GRANULARITIES = ("none", "daily", "monthly")
 MOST_GROUPINGS = 2
+KEPT_ANSWERS = 8
 LONGEST_DAYS = 366
 TAG_TYPES = ("tagkey", "tag")
 Key = tuple[str, ...]
@@ -57,6 +59,8 @@ class CostQuery:
         self._pages = pages
         self._quota = quota
         self._settings = settings
+        self._answers: dict[tuple[str, date, int], list[Row]] = {}
+        self._lock = threading.Lock()
 
     def of_subscription(self, request: Request, subscription_id: str) -> Response:
         return self._answer(request, subscription_id, "")
@@ -72,8 +76,8 @@ class CostQuery:
         headers = self._quota.spend(
             tenant.tenant_id, units=len(question.months), client_type=request.headers.get("clienttype", "")
         )
-        rows = self._rows(subscription, question, group)
         bound_to = f"{tenant.tenant_id} {request.path} {_fingerprint(request.json())}"
+        rows = self._rows_once(bound_to, subscription, question, group)
         token = request.query.get("$skiptoken")
         start = self._pages.offset(token, bound_to=bound_to)
         taken = rows[start : start + self._settings.page_rows]
@@ -104,6 +108,16 @@ class CostQuery:
                 "rows": [[row[column] for column in columns if column in row] for row in page.rows],
             },
         }
+
+    def _rows_once(self, about: str, subscription: Subscription, question: Question, group: str) -> list[Row]:
+        """The pages of one answer are cut from one list, as long as nothing has changed."""
+        key = (about, self._world.today, self._world.costs.version)
+        with self._lock:
+            if key not in self._answers:
+                while len(self._answers) >= KEPT_ANSWERS:
+                    del self._answers[next(iter(self._answers))]
+                self._answers[key] = self._rows(subscription, question, group)
+            return self._answers[key]
 
     def _rows(self, subscription: Subscription, question: Question, group: str) -> list[Row]:
         sums: dict[Key, list[int]] = {}

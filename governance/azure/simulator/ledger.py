@@ -29,6 +29,7 @@ class Ledger:
         self._zeroed: dict[tuple[str, date], tuple[bool, date]] = {}
         self._kept: OrderedDict[tuple[str, date, date], list[Charge]] = OrderedDict()
         self._lock = threading.RLock()
+        self.version = 0  # changes with every restatement by hand
 
     def charges(self, subscription: "Subscription", month: date, *, as_of: date | None = None) -> list[Charge]:
         """Rows of both metrics, as known today or on an earlier day. Shared list: do not change it."""
@@ -89,12 +90,14 @@ class Ledger:
         with self._lock:
             self._zeroed[subscription_id.lower(), month.replace(day=1)] = (keeps_rows, self._world.today)
             self._kept.clear()
+            self.version += 1
 
     def restore(self) -> None:
         """No month is restated to zero any more."""
         with self._lock:
             self._zeroed.clear()
             self._kept.clear()
+            self.version += 1
 
     def _cut(self, wanted: Sequence[tuple["Subscription", date]], metric: Metric, by: Sequence[str]) -> dict[str, Any]:
         totals = summed(wanted, self, metric, ())
