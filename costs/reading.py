@@ -24,7 +24,11 @@ CREATE TABLE lines (
 )
 """
 COUNTS = "SELECT count(*), count(reason) FROM lines"
-REFUSED = "SELECT file, line, reason FROM lines WHERE reason IS NOT NULL"
+REFUSED = "SELECT file, line, reason FROM lines WHERE reason IS NOT NULL ORDER BY file, line"
+REFUSE = """
+UPDATE lines SET reason = ?
+WHERE reason IS NULL AND subscription = ? AND (CAST(? AS DATE) IS NULL OR month = CAST(? AS DATE))
+"""
 SUBSCRIPTIONS = """
 SELECT subscription, arg_max(subscription_name, (day, file, line)), bool_and(is_account)
 FROM lines WHERE reason IS NULL GROUP BY subscription ORDER BY subscription
@@ -104,7 +108,8 @@ def _insert(
     return f"""
 INSERT INTO lines
 SELECT
-    file, line, {_reason(dialect)}, {_subscription()}, CAST(date_trunc('month', on_day) AS DATE), on_day, upper(currency),
+    file, line, {_reason(dialect)}, {_subscription()},
+    CAST(date_trunc('month', on_day) AS DATE), on_day, upper(currency),
     {_kept(AMOUNT)}, {_lost(AMOUNT)},
     {effective},
     coalesce(azure_id, ''), {_cut(group, 256)},
