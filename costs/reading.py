@@ -119,7 +119,7 @@ SELECT
     subscription IS NULL
 FROM (
     SELECT *,
-        CASE WHEN day LIKE '____-%' THEN CAST(TRY_CAST(day AS TIMESTAMP) AS DATE)
+        CASE WHEN day LIKE '____-%' THEN CAST(TRY_CAST(day AS TIMESTAMPTZ) AS DATE)
              ELSE CAST(try_strptime(day, {US_DAYS}) AS DATE) END AS on_day,
         {", ".join(_decimals(name) for name in (*amounts, "quantity"))}
     FROM (SELECT CAST(? AS INTEGER) AS file, CAST({line} AS BIGINT) AS line, {told} FROM {source})

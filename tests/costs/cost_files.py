@@ -13,51 +13,16 @@ import duckdb
 
 from governance.money import rounded
 
-EA_HEADER = [
-    "BillingAccountId",
-    "BillingAccountName",
-    "SubscriptionId",
-    "SubscriptionName",
-    "Date",
-    "MeterCategory",
-    "MeterName",
-    "Quantity",
-    "Cost",
-    "BillingCurrency",
-    "ResourceLocation",
-    "ResourceId",
-    "Tags",
-    "UnitOfMeasure",
-    "ResourceGroup",
-    "ReservationName",
-    "ChargeType",
-    "PricingModel",
-    "benefitName",
-]
-FOCUS_HEADER = [
-    "BilledCost",
-    "BillingAccountId",
-    "BillingAccountName",
-    "BillingCurrency",
-    "ChargeCategory",
-    "ChargePeriodStart",
-    "CommitmentDiscountId",
-    "CommitmentDiscountName",
-    "CommitmentDiscountStatus",
-    "CommitmentDiscountType",
-    "ConsumedQuantity",
-    "ConsumedUnit",
-    "EffectiveCost",
-    "PricingCategory",
-    "RegionId",
-    "ResourceId",
-    "ServiceName",
-    "SubAccountId",
-    "SubAccountName",
-    "Tags",
-    "x_ResourceGroupName",
-    "x_SkuMeterName",
-]
+EA_HEADER = """
+BillingAccountId BillingAccountName SubscriptionId SubscriptionName Date MeterCategory MeterName Quantity Cost
+BillingCurrency ResourceLocation ResourceId Tags UnitOfMeasure ResourceGroup ReservationName ChargeType PricingModel
+benefitName
+""".split()  # noqa: SIM905
+FOCUS_HEADER = """
+BilledCost BillingAccountId BillingAccountName BillingCurrency ChargeCategory ChargePeriodStart CommitmentDiscountId
+CommitmentDiscountName CommitmentDiscountStatus CommitmentDiscountType ConsumedQuantity ConsumedUnit EffectiveCost
+PricingCategory RegionId ResourceId ServiceName SubAccountId SubAccountName Tags x_ResourceGroupName x_SkuMeterName
+""".split()  # noqa: SIM905
 SUBSCRIPTION = "1caaa5a3-2b66-438e-8ab4-bce37d518c5d"
 DISK = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/RG-Orders/providers/Microsoft.Compute/disks/Disk1"
 
@@ -98,10 +63,16 @@ def focus(**values: str) -> dict[str, str]:
     }
 
 
-def text_of(rows: Iterable[Mapping[str, str]], header: Sequence[str] = EA_HEADER, *, line_end: str = "\r\n") -> str:
+def text_of(
+    rows: Iterable[Mapping[str, str]],
+    header: Sequence[str] = EA_HEADER,
+    *,
+    line_end: str = "\r\n",
+    quoting: Any = csv.QUOTE_MINIMAL,
+) -> str:
     """The rows as CSV."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, header, restval="", extrasaction="raise", lineterminator=line_end)
+    writer = csv.DictWriter(out, header, restval="", quoting=quoting, lineterminator=line_end)
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
@@ -124,7 +95,8 @@ def write_parquet(
         marks = ", ".join("?" for _ in types)
         for row in rows:
             connection.execute(f"INSERT INTO t VALUES ({marks})", [row.get(name) or None for name in types])
-        connection.execute(f"COPY t TO '{path}' (FORMAT parquet, COMPRESSION {codec})")
+        there = str(path).replace("'", "''")
+        connection.execute(f"COPY t TO '{there}' (FORMAT parquet, COMPRESSION {codec})")
     return path
 
 
