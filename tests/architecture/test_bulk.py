@@ -18,7 +18,17 @@ from governance.keys import new_id
 from governance.tenancy import Scope, UnscopedError, entered
 from tenants.models import Subscription, Tenant
 
-COLUMNS = ("tenant", "id", "subscription_id", "name", "state", "quota_id", "first_seen_at", "access_lost_at")
+COLUMNS = (
+    "tenant",
+    "id",
+    "subscription_id",
+    "name",
+    "state",
+    "quota_id",
+    "first_seen_at",
+    "access_lost_at",
+    "is_imported",
+)
 MONTH = date(2026, 10, 1)
 HOSTILE = '\'; DROP TABLE x; -- \t\\N \\. "quoted" ünïcode 🙂 %s {} $1'
 
@@ -34,6 +44,7 @@ def row(tenant: Tenant, key: str, **values: Any) -> tuple[Any, ...]:
         "quota_id": "",
         "first_seen_at": timezone.now(),
         "access_lost_at": None,
+        "is_imported": False,
     }
     return tuple({**columns, **values}.values())
 
