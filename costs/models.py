@@ -141,8 +141,8 @@ class CostRecord(CostRow):
     """One row of a cost file or query, as it came. There is no id in it; several rows a meter and day are normal.
 
     What a source does not tell is "". `azure_id` is as given, `azure_id_hash` the SHA-256 of its lower-cased form (""
-    none: purchases, taxes, rounding). `tag_set` names its tags in `cost_tags`. Names of groups, services and regions
-    stand as given; the sums fold their case.
+    for none: purchases, taxes, rounding). `tag_set` names its tags in `cost_tags`. Names of groups, services and
+    regions stand as given; the sums fold their case.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

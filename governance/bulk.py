@@ -6,19 +6,25 @@ rows' tenant.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
 from functools import reduce
+from itertools import repeat
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, models, transaction
 from django.db.backends.utils import CursorWrapper
 
-from governance.keys import new_id
+from governance.keys import consecutive_ids, new_id
+from governance.money import DIGITS, PLACES, AmountField, in_units
 from governance.tenancy import require_in_scope
 
 Rows = Sequence[tuple[Any, ...]]
+Write = Callable[[Rows], None]
 IDS_PER_STATEMENT = 1000  # SQL Server takes 2,100 parameters a statement
 
 
@@ -32,6 +38,69 @@ def upsert(
 ) -> None:
     """Insert rows; where one with the same `key` (a unique constraint) exists, set its `update` columns instead."""
     _write(model, columns, rows, key=key, update=update)
+
+
+@contextmanager
+def stream(model: type[models.Model], columns: Sequence[str], *, alike: Mapping[str, Any]) -> Iterator[Write]:
+    """A function that takes rows in batches of any size; all of them are in the table once the block has ended.
+
+    `alike` are columns with the same value in every row, the tenant among them. Keys are made here, in the order of the
+    rows. What costs time whatever the number of rows is done once, not once a batch. Between two batches the caller may
+    read and write other tables; this one has the rows only afterwards.
+    """
+    _require_writable(alike["tenant"])
+    fields, same = _fields(model, columns), _fields(model, alike)
+    begin = {"sqlite": _stream_sqlite, "postgresql": _stream_postgresql, "microsoft": _stream_sql_server}
+    with (
+        connection.cursor() as cursor,
+        begin[connection.vendor](cursor, model._meta.db_table, fields, same, list(alike.values())) as write,
+    ):
+        yield write
+
+
+def insert_select(
+    model: type[models.Model],
+    columns: Sequence[str],
+    select: str,
+    parts: Mapping[str, tuple[Sequence[str], "models.QuerySet[Any]"]],
+    *,
+    alike: Mapping[str, Any],
+) -> int:
+    """INSERT ... SELECT within the database: one row, with a key, for each that `select` finds. Returns how many.
+
+    `select` is SQL that every engine reads, over `parts`: by name, the columns and the unordered `values_list` of each.
+    It gives `columns` in their order; `alike` are those with the same value in every row, the tenant among them.
+    """
+    _require_writable(alike["tenant"])
+    try:
+        compiled = [(name, names, *rows.query.sql_with_params()) for name, (names, rows) in parts.items()]
+    except EmptyResultSet:
+        raise ValueError("A part of the statement can have no rows: ask only for what is in scope.") from None
+    statement = selecting_insert(model, columns, select, [part[:3] for part in compiled], tuple(alike))
+    given = [_adapted(field, value) for field, value in zip(_fields(model, alike), alike.values(), strict=True)]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*(value for part in compiled for value in part[3]), *given])
+        return int(cursor.rowcount)
+
+
+def selecting_insert(
+    model: type[models.Model],
+    columns: Sequence[str],
+    select: str,
+    parts: Sequence[tuple[str, Sequence[str], str]],
+    alike: Sequence[str],
+) -> str:
+    """The statement of `insert_select`; its parameters are those of the parts, then the values of `alike`."""
+    places = [f"c{place}" for place in range(len(columns))]
+    tables = [f"{name} ({', '.join(names)}) AS ({sql})" for name, names, sql in parts]
+    tables.append(f"made ({', '.join(places)}) AS ({select})")
+    key, same = model._meta.pk, _fields(model, alike)
+    names = ", ".join(_names([key, *same, *_fields(model, columns)]))
+    values = ", ".join([_made_key(), *map(_given, same), *places])
+    insert = f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({names})"
+    before, after = f"WITH {', '.join(tables)}", f"SELECT {values} FROM made"  # noqa: S608
+    # SQL Server wants WITH first; Python counts the rows of SQLite only where INSERT is the first word.
+    return " ".join([before, insert, after] if connection.vendor == "microsoft" else [insert, before, after])
 
 
 def in_batches(ids: Iterable[Any]) -> Iterable[list[Any]]:
@@ -101,17 +170,29 @@ def _write(
 ) -> None:
     if not rows:
         return
-    if not connection.in_atomic_block:
-        raise transaction.TransactionManagementError("Bulk writes belong into the caller's transaction.")
     if columns[0] != "tenant":
         raise ValueError("The tenant is the first column of every bulk write.")
-    require_in_scope({row[0] for row in rows})
-    fields = [model._meta.get_field(name) for name in columns]
+    _require_writable(*{row[0] for row in rows})
+    fields = _fields(model, columns)
     write = {"sqlite": _write_sqlite, "postgresql": _write_postgresql, "microsoft": _write_sql_server}[
         connection.vendor
     ]
     with connection.cursor() as cursor:
         write(cursor, model._meta.db_table, fields, rows, key, update)
+
+
+def _require_writable(*tenants: UUID) -> None:
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("Bulk writes belong into the caller's transaction.")
+    require_in_scope(tenants)
+
+
+def _fields(model: type[models.Model], columns: Iterable[str]) -> list[Any]:
+    return [model._meta.get_field(name) for name in columns]
+
+
+def _kind(field: Any) -> str:
+    return str((field.target_field if field.is_relation else field).get_internal_type())
 
 
 def _names(fields: Sequence[Any]) -> list[str]:
@@ -129,6 +210,33 @@ def _conflict_clause(fields: Sequence[Any], key: Sequence[str], update: Sequence
     return f" ON CONFLICT ({', '.join(_columns_of(fields, key))}) DO UPDATE SET {sets}"
 
 
+# --- Keys and values inside a statement ---
+
+
+def _made_key() -> str:
+    """SQL for a key of version 7 for each row: this millisecond's, the rest random."""
+    fresh = new_id().hex[:12]
+    if connection.vendor == "sqlite":
+        digits = "substr(lower(hex(randomblob(2))), 2) || '8' || substr(lower(hex(randomblob(8))), 2)"
+        return f"'{fresh}7' || {digits}"
+    if connection.vendor == "postgresql":
+        return f"('{fresh}7' || substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid"
+    return f"'{fresh}7' + SUBSTRING(LOWER(REPLACE(CONVERT(char(36), NEWID()), '-', '')), 14, 19)"
+
+
+def _given(field: Any) -> str:
+    """A parameter with its type, which the engine cannot tell from a SELECT."""
+    if connection.vendor == "sqlite":
+        return "%s"
+    return f"CAST(%s AS {field.db_type(connection) if connection.vendor == 'postgresql' else _sql_server_type(field)})"
+
+
+def _adapted(field: Any, value: Any) -> Any:
+    if connection.vendor == "sqlite":
+        return _as_sqlite(field, [value])[0]
+    return value if connection.vendor == "postgresql" else _json_value(value)
+
+
 # --- SQLite: executemany ---
 
 
@@ -142,11 +250,33 @@ def _write_sqlite(
     cursor.executemany(sql + _conflict_clause(fields, key, update), list(zip(*columns, strict=True)))
 
 
+@contextmanager
+def _stream_sqlite(
+    cursor: CursorWrapper, table: str, fields: Sequence[Any], same: Sequence[Any], values: Sequence[Any]
+) -> Iterator[Write]:
+    names = ["id", *_names(same), *_names(fields)]
+    marks = ", ".join(["%s"] * len(names))
+    sql = f"INSERT INTO {connection.ops.quote_name(table)} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608
+    keys = consecutive_ids()
+    alike = [repeat(_adapted(field, value)) for field, value in zip(same, values, strict=True)]
+
+    def write(rows: Rows) -> None:
+        columns = [_as_sqlite(field, column) for field, column in zip(fields, zip(*rows, strict=True), strict=False)]
+        if columns:
+            cursor.executemany(sql, list(zip(keys, *alike, *columns, strict=False)))
+
+    yield write
+
+
 def _as_sqlite(field: Any, values: Sequence[Any]) -> Sequence[Any]:
     """A column's values as they are written on SQLite. Text, numbers and JSON text are written as they are."""
-    kind = field.target_field.get_internal_type() if field.is_relation else field.get_internal_type()
+    kind = _kind(field)
     if kind == "UUIDField":
         return [None if value is None else value.hex for value in values]
+    if isinstance(field, AmountField):
+        return [None if value is None else in_units(value) for value in values]
+    if kind == "DecimalField":
+        return [field.get_db_prep_value(value, connection) for value in values]
     if kind in {"DateTimeField", "DateField"}:
         written = {value: field.get_db_prep_value(value, connection) for value in set(values)}  # a run knows few times
         return [written[value] for value in values]
@@ -174,7 +304,48 @@ def _write_postgresql(
     cursor.execute(f"DROP TABLE {staging}")
 
 
+@contextmanager
+def _stream_postgresql(
+    cursor: CursorWrapper, table: str, fields: Sequence[Any], same: Sequence[Any], values: Sequence[Any]
+) -> Iterator[Write]:
+    names = ", ".join(["id", *_names(fields)])
+    staging = connection.ops.quote_name(f"staging_{new_id().hex[-12:]}")
+    target = connection.ops.quote_name(table)
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE {staging} ON COMMIT DROP AS SELECT {names} FROM {target} WITH NO DATA"  # noqa: S608
+    )
+    keys = consecutive_ids()
+
+    def write(rows: Rows) -> None:
+        with cursor.cursor.copy(f"COPY {staging} ({names}) FROM STDIN") as copy:
+            for key, row in zip(keys, rows, strict=False):
+                copy.write_row((key, *row))
+
+    yield write
+    alike, given = ", ".join(_names(same)), ", ".join(map(_given, same))
+    cursor.execute(
+        f"INSERT INTO {target} ({alike}, {names}) SELECT {given}, {names} FROM {staging}",  # noqa: S608
+        list(values),
+    )
+    cursor.execute(f"DROP TABLE {staging}")
+
+
 # --- SQL Server: one OPENJSON parameter ---
+
+
+@contextmanager
+def _stream_sql_server(
+    cursor: CursorWrapper, table: str, fields: Sequence[Any], same: Sequence[Any], values: Sequence[Any]
+) -> Iterator[Write]:
+    model = fields[0].model
+    keys = consecutive_ids()
+
+    def write(rows: Rows) -> None:
+        whole = [(*values, key, *row) for key, row in zip(keys, rows, strict=False)]
+        if whole:
+            _write_sql_server(cursor, table, [*same, model._meta.pk, *fields], whole, (), ())
+
+    yield write
 
 
 def _write_sql_server(
@@ -206,10 +377,14 @@ def sql_server_statements(table: str, fields: Sequence[Any], key: Sequence[str],
 
 def _sql_server_type(field: Any) -> str:
     target = field.target_field if field.is_relation else field
-    kind = target.get_internal_type()
+    kind = _kind(field)
     if kind == "CharField":
         return f"nvarchar({target.max_length})"
+    if kind == "DecimalField":
+        return f"numeric({target.max_digits}, {target.decimal_places})"
     return {
+        "AmountField": f"numeric({DIGITS}, {PLACES})",
+        "DateField": "date",
         "UUIDField": "char(32)",
         "JSONField": "nvarchar(max)",
         "TextField": "nvarchar(max)",
@@ -223,6 +398,8 @@ def _sql_server_type(field: Any) -> str:
 def _json_value(value: Any) -> Any:
     if isinstance(value, UUID):
         return value.hex
-    if isinstance(value, datetime):
+    if isinstance(value, datetime | date):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # as text: a JSON number would go through a float, and numeric takes no exponent
     return value

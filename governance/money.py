@@ -21,6 +21,23 @@ def rounded(amount: Decimal) -> Decimal:
     return amount.quantize(UNIT, ROUND_HALF_EVEN)
 
 
+def in_units(amount: Decimal) -> int:
+    """The amount in billionths. Raises ValueError when it has more places than are stored."""
+    scaled = amount.scaleb(PLACES)
+    units = int(scaled)
+    if units != scaled:
+        raise ValueError(f"{amount} has more than {PLACES} places. Round it first.")
+    return units
+
+
+def as_text(amount: Decimal) -> str:
+    """The exact amount in plain digits, alike for equal amounts: no exponent, no zeros at the end."""
+    text = f"{amount:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
+
+
 class AmountField(models.Field):  # type: ignore[type-arg]  # not subscriptable at run time
     """An exact amount. What is assigned must fit nine places: round first, with `rounded`."""
 
