@@ -220,8 +220,8 @@ def subscriptions_of(question: Question) -> QuerySet[Any]:
 
 
 def _whole_until(read: Read) -> date:
-    """The last day of its month that is whole in these slices."""
-    return finished_until(read.read_on) if read.finality == Finality.ESTIMATE else date.max
+    """The last day that is whole in these slices. A final month is, whenever it was read."""
+    return date.max if read.finality == Finality.FINAL else finished_until(read.read_on)
 
 
 def _reach(read: Read) -> date:
