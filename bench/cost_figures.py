@@ -12,7 +12,7 @@ def ratios(ground: Ground) -> list[Ratio]:
     told = {}
     for rows in (FEW, MANY):
         with ground.empty_database() as database:
-            ground.measure("bench.cost_estate:fill", database, tenants=TENANTS, rows_a_day=rows)
+            ground.measure("bench.cost_history:fill", database, tenants=TENANTS, rows_a_day=rows)
             told[rows] = ground.measure("bench.cost_requests:seconds", database)
             if rows == MANY:
                 problems = ground.measure("bench.cost_requests:problems", database)

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 from django.urls import reverse
 
-from bench.cost_estate import FIRST, LAST
+from bench.cost_history import FIRST, LAST
 from bench.list_requests import ask, reader, seconds_of, statements_of
 
 ROUNDS = 9

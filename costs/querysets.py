@@ -31,10 +31,6 @@ class CostQuerySet(TenantQuerySet[Any]):
 class SliceQuerySet(TenantQuerySet[Any]):
     """Sentences about slices."""
 
-    def of_slice(self, tenant_id: UUID, month: date, subscription_id: UUID, metric: str) -> Self:
-        """This one slice; `month` is its first day."""
-        return self.filter(tenant_id=tenant_id, month=month, subscription_id=subscription_id, metric=metric)
-
     def of_metric(self, metric: str) -> Self:
         """Only one metric."""
         return self.filter(metric=metric)

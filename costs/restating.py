@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from costs.finality import told_until
 from costs.models import (
@@ -23,7 +23,6 @@ from costs.models import (
     Restatement,
     RestatementLine,
 )
-from costs.querysets import CostQuerySet
 from costs.slices import OneSlice
 from governance import bulk
 from governance.money import NOTHING
@@ -47,7 +46,7 @@ def told(one: OneSlice, held: CostSlice) -> Told:
     return Told(totals(one.of(DailyCost)), until, held.finality, held.has_resources)
 
 
-def totals(rows: CostQuerySet) -> dict[str, Decimal]:
+def totals(rows: QuerySet[Any]) -> dict[str, Decimal]:
     """The sum of these rows in each currency."""
     return dict(rows.order_by().values_list("currency").annotate(total=Sum("amount")))
 

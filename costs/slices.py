@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from costs.querysets import CostQuerySet
+from django.db.models import QuerySet
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +17,10 @@ class OneSlice:
     month: date
     metric: str
 
-    def of(self, model: Any) -> CostQuerySet:
+    def of(self, model: Any) -> QuerySet[Any]:
         """The slice's rows of this model, in no order."""
-        rows: CostQuerySet = model.objects.of_slice(self.tenant, self.month, self.subscription, self.metric)
+        named = {"tenant_id": self.tenant, "month": self.month, "metric": self.metric}
+        rows: QuerySet[Any] = model.objects.filter(**named, subscription_id=self.subscription)
         return rows.order_by()
 
     @property

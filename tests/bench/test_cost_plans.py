@@ -5,7 +5,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
-from bench.cost_estate import fill
+from bench.cost_history import fill
 from bench.cost_requests import PLANNED, plans, problem_of
 from bench.list_requests import reader
 from tests.bench.test_query_plans import discourage
