@@ -170,6 +170,7 @@ class CostFiles:
         )
         self._plain = folder / "plain"
         reachable = [str(self._plain), *(str(self._parquet(number)) for number in range(len(self._paths)))]
+        reachable += [str(path.resolve()) for path in self._paths]  # where the links to Parquet files lead
         settings = {
             "memory_limit": f"'{MEMORY_LIMIT}'",
             "temp_directory": _quoted(str(folder / "spill")),

@@ -155,7 +155,8 @@ class _CostSync:
         if isinstance(found, Missing):
             self._note_missing(subscription, found)
         else:
-            self._store(subscription, found, reading.control(found), is_new=held is None)
+            control = reading.control(found, held_rows=held.row_count if held else 0)
+            self._store(subscription, found, control, is_new=held is None)
 
     def _store(self, subscription: Subscription, found: Found, control: Totals | None, *, is_new: bool) -> None:
         gaps = self._gaps(found, control)

@@ -7,14 +7,15 @@ Calls without a header ClientType share one bucket with everybody else's of the 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from azure.core.exceptions import DecodeError
 from azure.core.rest import HttpRequest
 
-from governance.azure.errors import AccessDeniedError, ThrottledError
+from governance.azure.errors import AccessDeniedError, BadShapeError, ThrottledError
 from governance.azure.transport import AzureConnection, raise_for_status, typed_errors
 
 HEADERS = {"ClientType": "Governance"}
 COST_REMEDY = "Give the application the role Cost Management Reader on the subscription."
-ATTEMPTS = 3  # of a call that is throttled, each after the wait that Azure wished for
+ATTEMPTS = 3  # of a call that is throttled, each after the wait that Azure wished for; or whose answer is no JSON
 
 
 class Budget(Protocol):
@@ -51,11 +52,16 @@ class CostCalls:
                 self._budget.pause(error.retry_after_seconds)
                 if attempt == ATTEMPTS - 1:
                     raise
-                continue
+            except (BadShapeError, ValueError) as error:
+                if not _is_unreadable(error):
+                    raise
+                if attempt == ATTEMPTS - 1:
+                    raise BadShapeError("Azure's answer about costs is cut or not JSON.") from error
             except AccessDeniedError as error:
                 raise AccessDeniedError(error.message, remedy=COST_REMEDY) from error
-            self._budget.settle(ticket, answer.headers)
-            return answer
+            else:
+                self._budget.settle(ticket, answer.headers)
+                return answer
         raise AssertionError("unreachable")
 
     def send(self, method: str, url: str, *, body: Any = None, units: int = 0) -> Any:
@@ -68,6 +74,11 @@ class CostCalls:
         while isinstance(ticket := self._budget.take(units), float):
             self.azure.wait(ticket)
         return ticket
+
+
+def _is_unreadable(error: Exception) -> bool:
+    """An answer that was cut or is HTML, which may be better the next time; the SDK decodes some by itself."""
+    return isinstance(error, ValueError) or isinstance(error.__cause__, DecodeError)
 
 
 def _checked(answer: Any) -> Any:

@@ -172,6 +172,19 @@ def test_pages_follow_by_post_with_the_same_body(paying: Caller) -> None:
     assert (refused.status_code, refused.json()["error"]["code"]) == (405, "HttpMethodNotSupported")
 
 
+def test_a_month_restated_to_zero_is_told_at_once(paying: Caller) -> None:
+    before = rows_of(paying, query("ServiceName"))
+    subscription = paying.azure.world.subscriptions_seen_by(paying.tenant)[0]
+
+    paying.azure.world.costs.restate_to_zero(subscription.subscription_id, JANUARY)
+    zero = rows_of(paying, query("ServiceName"))
+    paying.azure.world.costs.restate_to_zero(subscription.subscription_id, JANUARY, keeps_rows=False)
+
+    assert {row["Cost"] for row in zero} == {0}
+    assert len(zero) == len(before)
+    assert paying.post(query_path(paying), query("ServiceName")).status_code == 204
+
+
 def test_nothing_is_204(paying: Caller) -> None:
     body = query()
     body["timePeriod"] = {"from": "2026-03-01", "to": "2026-03-31"}

@@ -155,7 +155,8 @@ def test_filters_of_the_runs(
 
 
 @pytest.mark.parametrize(
-    "query", ["outcome=great", "kind=weather", "tenant=fabrikam", "nonsense=1", "kind=resources&kind=resources", "page=0"]
+    "query",
+    ["outcome=great", "kind=weather", "tenant=fabrikam", "nonsense=1", "kind=resources&kind=resources", "page=0"],
 )
 def test_problems_are_400(contoso: Tenant, fabrikam: Tenant, bob: User, query: str) -> None:
     sync(contoso)

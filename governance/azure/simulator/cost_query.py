@@ -4,6 +4,7 @@ https://learn.microsoft.com/rest/api/cost-management/query/usage
 """
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,12 +14,11 @@ import orjson
 
 from governance.azure.simulator.access import Access, require_api_version
 from governance.azure.simulator.chance import dice, guid
-from governance.azure.simulator.charges import Charge, Item, money, next_month, quantity_of
+from governance.azure.simulator.charges import Charge, Item, amount_text, next_month, quantity_text
 from governance.azure.simulator.cost_filters import DIMENSIONS, accepts, tag_value
 from governance.azure.simulator.cost_quota import CostQuota
 from governance.azure.simulator.cost_settings import CostSettings
 from governance.azure.simulator.exchange import Refusal, Request, Response, json_response
-from governance.azure.simulator.ledger import plain
 from governance.azure.simulator.pages import Page, Pages, Row, next_link
 from governance.azure.simulator.world import Subscription, World
 
@@ -26,6 +26,7 @@ METRICS = {"actualcost": "actual", "amortizedcost": "amortized", "usage": "actua
 AGGREGATES = {"cost": "Cost", "pretaxcost": "PreTaxCost", "usagequantity": "UsageQuantity"}
 GRANULARITIES = ("none", "daily", "monthly")
 MOST_GROUPINGS = 2
+KEPT_ANSWERS = 8
 LONGEST_DAYS = 366
 TAG_TYPES = ("tagkey", "tag")
 Key = tuple[str, ...]
@@ -58,6 +59,8 @@ class CostQuery:
         self._pages = pages
         self._quota = quota
         self._settings = settings
+        self._answers: dict[tuple[str, date, int], list[Row]] = {}
+        self._lock = threading.Lock()
 
     def of_subscription(self, request: Request, subscription_id: str) -> Response:
         return self._answer(request, subscription_id, "")
@@ -73,8 +76,8 @@ class CostQuery:
         headers = self._quota.spend(
             tenant.tenant_id, units=len(question.months), client_type=request.headers.get("clienttype", "")
         )
-        rows = self._rows(subscription, question, group)
         bound_to = f"{tenant.tenant_id} {request.path} {_fingerprint(request.json())}"
+        rows = self._rows_once(bound_to, subscription, question, group)
         token = request.query.get("$skiptoken")
         start = self._pages.offset(token, bound_to=bound_to)
         taken = rows[start : start + self._settings.page_rows]
@@ -105,6 +108,16 @@ class CostQuery:
                 "rows": [[row[column] for column in columns if column in row] for row in page.rows],
             },
         }
+
+    def _rows_once(self, about: str, subscription: Subscription, question: Question, group: str) -> list[Row]:
+        """The pages of one answer are cut from one list, as long as nothing has changed."""
+        key = (about, self._world.today, self._world.costs.version)
+        with self._lock:
+            if key not in self._answers:
+                while len(self._answers) >= KEPT_ANSWERS:
+                    del self._answers[next(iter(self._answers))]
+                self._answers[key] = self._rows(subscription, question, group)
+            return self._answers[key]
 
     def _rows(self, subscription: Subscription, question: Question, group: str) -> list[Row]:
         sums: dict[Key, list[int]] = {}
@@ -232,7 +245,7 @@ def _add(sums: dict[Key, list[int]], key: Key, charge: Charge, metric: str) -> N
 def _row(question: Question, key: Key, amounts: Sequence[int]) -> Row:
     """By column, aggregates first; amounts with all their places."""
     row: Row = {
-        name: number(plain(quantity_of(amounts[1]) if name == "UsageQuantity" else money(amounts[0])))
+        name: number(quantity_text(amounts[1]) if name == "UsageQuantity" else amount_text(amounts[0]))
         for name in question.aggregates
     }
     if question.granularity == "daily":
@@ -249,7 +262,7 @@ def _row(question: Question, key: Key, amounts: Sequence[int]) -> Row:
 
 def number(text: str) -> orjson.Fragment:
     """A JSON number with all its digits: a float would lose the last ones."""
-    return orjson.Fragment((text.rstrip("0").rstrip(".") if "." in text else text).encode())
+    return orjson.Fragment(text.encode())
 
 
 def _column_type(name: str) -> str:
