@@ -251,14 +251,17 @@ def _unread(question: Question, months: Sequence[date]) -> tuple[tuple[Unread, .
     own = slices_of(question).filter(subscription=OuterRef("pk")).order_by().values("subscription")
     read = Coalesce(Subquery(own.annotate(number=Count("id")).values("number")), 0, output_field=IntegerField())
     lacking = subscriptions_of(question).annotate(read=read).filter(read__lt=len(months))
-    lacking = lacking.filter(Q(off_boarded_at=None) | Q(off_boarded_at__gte=_midnight(months[-1])))
+    lacking = lacking.filter(Q(off_boarded_at=None) | Q(off_boarded_at__gte=_midnight(months[0])))
     total = lacking.count()
     named = list(lacking.select_related("tenant").order_by("tenant__name", "name", "id")[:NAMED])
     there = set(slices_of(question).filter(subscription__in=named).values_list("subscription_id", "month"))
     reasons = _reasons(question, named, months)
     found = []
     for one in named:
-        missing = tuple(month for month in months if (one.id, month) not in there)
+        end = one.off_boarded_at.date() if one.off_boarded_at else date.max
+        missing = tuple(month for month in months if month <= end and (one.id, month) not in there)
+        if not missing:
+            continue  # off-boarded, and read until then
         told = [reasons[one.id, month] for month in missing if (one.id, month) in reasons]
         reason = " ".join(dict.fromkeys(text for text in told if text))
         found.append(Unread(one.tenant.name, one.name, one.subscription_id, missing, reason))

@@ -9,6 +9,7 @@ from bench.cost_history import fill
 from bench.cost_requests import PLANNED, plans, problem_of
 from bench.list_requests import reader
 from tests.bench.test_query_plans import discourage
+from tests.conftest import person, signed_in
 
 pytestmark = pytest.mark.skipif(connection.vendor == "microsoft", reason="SQL Server has no EXPLAIN statement.")
 
@@ -36,3 +37,11 @@ def test_a_question_stands_on_an_index(bob: Client, words: str) -> None:
 @pytest.mark.parametrize("words", sorted(set(PLANNED) - {"records"}))
 def test_only_the_list_of_rows_reads_raw_rows(bob: Client, words: str) -> None:
     assert [sql for sql, _ in plans(bob, words) if "cost_data" in sql] == []
+
+
+@pytest.mark.parametrize("words", sorted(set(PLANNED) - {"records", "restatements", "one tenant"}))
+def test_figures_over_every_tenant_stand_on_indexes_too(bob: Client, words: str) -> None:
+    found = plans(signed_in(person("audrey@platform.example", platform_role="auditor")), words)
+
+    assert found
+    assert [f"{problem_of(sql, plan)}\n{sql}\n{plan}" for sql, plan in found if problem_of(sql, plan)] == []

@@ -176,6 +176,20 @@ def test_a_reading_that_was_not_believed_is_named(shop: Subscription) -> None:
     assert (refused.subscription, refused.month, refused.reason) == ("shop", OCTOBER, "It came back empty.")
 
 
+def test_an_off_boarded_subscription_is_expected_until_it_was(shop: Subscription, lab: Subscription) -> None:
+    lab.off_boarded_at = datetime(2025, 10, 20, tzinfo=UTC)
+    lab.save()
+    store(shop, OCTOBER, [])
+    store(shop, NOVEMBER, [])
+
+    both, later = (summary(asked(first), today=TODAY).standing for first in (OCTOBER, NOVEMBER))
+    store(lab, OCTOBER, [])
+
+    assert [(one.subscription, one.months) for one in both.unread] == [("lab", (OCTOBER,))]
+    assert (later.unread, later.slices_expected) == ((), 1)
+    assert summary(asked(OCTOBER), today=TODAY).standing.unread == ()
+
+
 def test_costs_are_narrowed_by_what_rows_tell(shop: Subscription, lab: Subscription) -> None:
     store(
         shop,
