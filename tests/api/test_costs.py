@@ -1,5 +1,6 @@
 """/api/v1/costs/: summary/, trend/, cut/, records/ and restatements/, with numbers worked out by hand."""
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,7 +17,10 @@ from governance.tenancy import Scope, entered
 from tenants.actions import group_tenants
 from tenants.models import Subscription, Tenant, User
 from tests.api.program import Program, problem, refused
+from tests.api.test_openapi import described, validator
 from tests.costs.ledger import NOVEMBER, OCTOBER, READ_AT, line, store, subscription_of
+
+__all__ = ["described"]  # a fixture
 
 pytestmark = pytest.mark.django_db
 FIGURES = ("costs/summary/", "costs/trend/", "costs/cut/")
@@ -90,6 +94,21 @@ def test_an_answer_says_how_fresh_it_is_and_refuses_what_it_does_not_know(as_ali
 @pytest.mark.parametrize("path", FIGURES)
 def test_figures_have_no_pages(as_alice: Program, path: str) -> None:
     assert "no parameter" in refused(as_alice.ask(path, page_size=10), "page_size")
+
+
+@pytest.mark.usefixtures("restated", "rates")
+def test_answers_fit_their_description(as_alice: Program, as_charlie: Program, described: dict[str, Any]) -> None:
+    key = as_alice.rows("costs/restatements/")[0]["id"]
+    of_one = {"/api/v1/costs/restatements/{id}/": key, "/api/v1/costs/restatements/{restatement_id}/lines/": key}
+    questions: list[dict[str, Any]] = [{}, {**DAYS, "display_currency": "CHF"}, {"colour": 1}]
+
+    for path in (path for path in described["paths"] if path.startswith("/api/v1/costs/")):
+        address = re.sub(r"{\w+}", of_one.get(path, ""), path).removeprefix("/api/v1/")
+        for program in (as_alice, as_charlie, Program(None)):
+            for asked in questions[:1] if path.endswith("{id}/") else questions:
+                answer = program.ask(address, **asked)
+                errors = list(validator(described, path, "get", answer).iter_errors(answer.json()))
+                assert errors == [], f"{path} {asked} {answer.status_code}"
 
 
 def test_every_parameter_has_a_test_here() -> None:
