@@ -1,6 +1,7 @@
-"""/api/v1/costs/: summary/, trend/, cut/, records/ and restatements/ with their lines."""
+"""/api/v1/costs/: summary/, trend/, cut/, records/, moved/, and restatements/ with their lines."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -21,6 +22,7 @@ from costs.lists import (
     CutFilter,
     FiguresFilter,
     LineListFilter,
+    MovedFilter,
     RecordListFilter,
     RestatementListFilter,
     TrendFilter,
@@ -32,6 +34,7 @@ from costs.questions import Question
 from costs.serializers import (
     CutSerializer,
     LineSerializer,
+    MovedSerializer,
     RecordSerializer,
     RestatementSerializer,
     SummarySerializer,
@@ -147,6 +150,27 @@ class RecordView(CostView):
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         with_tags(page)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+
+class MovedView(CostView):
+    """What moved since a moment, in the last thirty days if none is given: by slice, day, service and resource."""
+
+    serializer_class = MovedSerializer
+    filterset_class = MovedFilter
+    pagination_class: Any = None
+    passed_through: ClassVar[frozenset[str]] = frozenset()
+
+    def get_queryset(self) -> QuerySet[Restatement]:
+        """What the filters look at."""
+        rows: QuerySet[Restatement] = Restatement.objects.all()
+        return rows
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """What moved by how much, and how fresh that is."""
+        self.filter_queryset(self.get_queryset())
+        found = self.asked.moved()
+        told = {field.name: getattr(found, field.name) for field in fields(found)}
+        return Response(self.get_serializer({**told, "coverage": self.coverage()}).data)
 
 
 class RestatementView(CostView):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import django_filters
@@ -13,6 +13,7 @@ from drf_spectacular.utils import extend_schema_field
 
 from costs.finality import last_day
 from costs.models import CostRecord, DailyCost, Metric, Restatement, RestatementLine
+from costs.moved import Moved, moved_since
 from costs.questions import Dimension, Narrowing, Question, TagCondition
 from costs.spans import Span
 from costs.sums import carrying
@@ -26,6 +27,7 @@ RESTATEMENT_SORTS = {"at": "at"}
 LINE_SORTS = {"day": "day"}
 MOST_DAYS = 1130  # of one question: 37 months
 MOST_DIMENSIONS = 2
+DAYS_BACK = 30  # of what moved, where nothing else is asked for
 TOP, MOST_ROWS = 20, 1000  # of a cut: told one by one if nothing else is asked for, and at most
 HASH = re.compile(r"[0-9a-f]{64}")
 CURRENCY = re.compile(r"[A-Za-z]{3}")
@@ -344,6 +346,30 @@ def restatement_rows() -> QuerySet[Any]:
     """Restatements in scope with what a list prints of them."""
     rows: QuerySet[Any] = Restatement.objects.select_related("tenant", "subscription", "receipt")
     return rows
+
+
+class MovedFilter(TenantOwnedFilterSet):
+    """What can be asked of what moved. Without `since` it is the last thirty days."""
+
+    metric = django_filters.ChoiceFilter(choices=Metric.choices, method="keep", label="Metric")
+    subscription = WordsFilter(method="keep", label="Subscription")
+    since = MomentFilter(method="keep", label="Since (UTC)")
+    top = TopFilter(method="keep", label="Rows of each kind", min_value=1, max_value=MOST_ROWS, decimal_places=0)
+
+    class Meta:
+        model = Restatement
+        fields: list[str] = []
+
+    def moved(self) -> Moved:
+        """What moved; only of a valid filterset."""
+        asked = self.form.cleaned_data
+        return moved_since(
+            asked.get("since") or timezone.now() - timedelta(days=DAYS_BACK),
+            metric=asked.get("metric") or Metric.ACTUAL,
+            tenants=tenants_asked_for(self),
+            subscription=folded(asked["subscription"]) if asked.get("subscription") else None,
+            top=int(asked.get("top") or TOP),
+        )
 
 
 class LineListFilter(StrictFilterSet):

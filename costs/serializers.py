@@ -316,6 +316,53 @@ class RestatementSerializer(OfSubscriptionSerializer):
         return finality(row.month, row.at.date()).value
 
 
+class MovedTotalSerializer(serializers.Serializer[Any]):
+    """All slices of one currency together."""
+
+    currency = serializers.CharField()
+    slices = serializers.IntegerField()
+    arrived = AmountField()
+    moved = AmountField()
+
+
+class MovedSliceSerializer(MovedTotalSerializer):
+    """One subscription and month, over all its restatements since then: before + arrived + moved = after."""
+
+    slices = None  # type: ignore[assignment]  # it is one
+    tenant = serializers.CharField()
+    subscription = serializers.CharField()
+    subscription_id = serializers.CharField()
+    month = MonthField()
+    before = AmountField()
+    after = AmountField()
+    restatements = serializers.IntegerField()
+    last_at = serializers.DateTimeField()
+
+
+class MovedPartSerializer(serializers.Serializer[Any]):
+    """By how much one day, service or resource moved. `word`: the day, the service, the hash of the resource's id."""
+
+    word = serializers.CharField(source="key")
+    label = serializers.CharField()  # type: ignore[assignment]  # a field of that name, not DRF's attribute
+    currency = serializers.CharField()
+    moved = AmountField()
+
+
+@extend_schema_serializer(many=False)
+class MovedSerializer(serializers.Serializer[Any]):
+    """What moved since a moment of what had been told before; what moved most, whatever its currency, first."""
+
+    metric = serializers.ChoiceField(choices=Metric.choices)
+    since = serializers.DateTimeField(source="when")
+    coverage = CoverageSerializer()
+    totals = MovedTotalSerializer(many=True)
+    slices = MovedSliceSerializer(many=True)
+    more_slices = serializers.IntegerField(help_text="Slices beyond those listed.")
+    by_day = MovedPartSerializer(many=True)
+    by_service = MovedPartSerializer(many=True)
+    by_resource = MovedPartSerializer(many=True)
+
+
 class LineSerializer(serializers.ModelSerializer[RestatementLine]):
     """What moved of one day, service and resource ("" where the source names none)."""
 

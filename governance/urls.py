@@ -8,6 +8,7 @@ from costs.api import (
     CostCutView,
     CostSummaryView,
     CostTrendView,
+    MovedView,
     RecordView,
     RestatementLineView,
     RestatementView,
@@ -70,6 +71,7 @@ urlpatterns = [
     path("api/<str:version>/costs/summary/", CostSummaryView.as_view({"get": "list"}), name="cost-summary"),
     path("api/<str:version>/costs/trend/", CostTrendView.as_view({"get": "list"}), name="cost-trend"),
     path("api/<str:version>/costs/cut/", CostCutView.as_view({"get": "list"}), name="cost-cut"),
+    path("api/<str:version>/costs/moved/", MovedView.as_view({"get": "list"}), name="cost-moved"),
     path("api/<str:version>/costs/records/", RecordView.as_view({"get": "list"}), name="cost-records"),
     path(
         "api/<str:version>/costs/restatements/<str:restatement_id>/lines/",

@@ -11,7 +11,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from costs.lists import CutFilter, FiguresFilter, LineListFilter, RecordListFilter, RestatementListFilter, TrendFilter
+from costs.lists import (
+    CutFilter,
+    FiguresFilter,
+    LineListFilter,
+    MovedFilter,
+    RecordListFilter,
+    RestatementListFilter,
+    TrendFilter,
+)
 from costs.models import ExchangeRate, Metric
 from governance.tenancy import Scope, entered
 from tenants.actions import group_tenants
@@ -24,6 +32,7 @@ __all__ = ["described"]  # a fixture
 
 pytestmark = pytest.mark.django_db
 FIGURES = ("costs/summary/", "costs/trend/", "costs/cut/")
+MOVED = "costs/moved/"
 LISTS = ("costs/records/", "costs/restatements/")
 DAYS = {"since": "2025-11-01", "until": "2025-11-25"}
 WEB = {"name": "web", "resource_group": "RG-Shop", "service": "Compute", "region": "westeurope", "charge_type": "Usage"}
@@ -83,7 +92,7 @@ def amounts(told: Any, name: str = "amount") -> dict[str, Decimal]:
 
 
 @pytest.mark.usefixtures("restated")
-@pytest.mark.parametrize("path", [*FIGURES, *LISTS])
+@pytest.mark.parametrize("path", [*FIGURES, *LISTS, MOVED])
 def test_an_answer_says_how_fresh_it_is_and_refuses_what_it_does_not_know(as_alice: Program, path: str) -> None:
     assert as_alice.page(path)["coverage"]["kind"] == "costs"
     assert "no parameter" in refused(as_alice.ask(path, colour="1"), "colour")
@@ -91,7 +100,7 @@ def test_an_answer_says_how_fresh_it_is_and_refuses_what_it_does_not_know(as_ali
     refused(as_alice.ask(path, tenant="nowhere"), "tenant")
 
 
-@pytest.mark.parametrize("path", FIGURES)
+@pytest.mark.parametrize("path", [*FIGURES, MOVED])
 def test_figures_have_no_pages(as_alice: Program, path: str) -> None:
     assert "no parameter" in refused(as_alice.ask(path, page_size=10), "page_size")
 
@@ -121,6 +130,7 @@ def test_every_parameter_has_a_test_here() -> None:
     assert set(RecordListFilter.base_filters) == asked | {"sort"}
     of_slices = {"tenant", "group", "metric", "month", "subscription", "currency", "since", "until", "moved", "sort"}
     assert set(RestatementListFilter.base_filters) == of_slices
+    assert set(MovedFilter.base_filters) == {"tenant", "group", "metric", "subscription", "since", "top"}
     assert set(LineListFilter.base_filters) == {"service", "resource", "sort"}
 
 
@@ -440,6 +450,46 @@ def _as_restated() -> list[Any]:
 
 
 @pytest.mark.usefixtures("restated")
+def test_what_moved_since_is_one_answer(as_alice: Program, contoso: Tenant, shop: Subscription) -> None:
+    group_tenants("ours", [contoso])
+    store(shop, NOVEMBER, [*_as_restated(), line(november(26), "3", **WEB)], read_at=READ_AT.replace(day=27))
+    asked = {"since": "2025-11-26"}
+
+    told = as_alice.page(MOVED, **asked)
+
+    (euros,) = told["slices"]
+    amounts_told = [euros[name] for name in ("before", "arrived", "moved", "after")]
+    assert amounts_told == ["12.250000000", "7.000000000", "-2.000000000", "17.250000000"]
+    assert (euros["subscription_id"], euros["month"], euros["restatements"]) == (shop.subscription_id, "2025-11-01", 2)
+    assert told["totals"] == [{"currency": "EUR", "slices": 1, "arrived": "7.000000000", "moved": "-2.000000000"}]
+    assert [(one["word"], one["moved"]) for one in told["by_day"]] == [("2025-11-03", "-2.000000000")]
+    assert [(one["label"], one["moved"]) for one in told["by_resource"]] == [("web", "-2.000000000")]
+    for same in ({"tenant": "contoso"}, {"group": "ours"}, {"subscription": shop.subscription_id}, {"top": 1}):
+        assert as_alice.page(MOVED, **asked, **same) == told
+    nothing: list[dict[str, str]] = [
+        {"since": "2025-11-28"},
+        {**asked, "metric": "amortized"},
+        {**asked, "subscription": "nowhere"},
+    ]
+    for other in nothing:
+        found = as_alice.page(MOVED, **other)
+        assert (found["totals"], found["slices"], found["by_day"]) == ([], [], [])
+
+
+@pytest.mark.usefixtures("restated")
+def test_what_moved_most_is_told_and_the_others_are_counted(as_alice: Program, contoso: Tenant) -> None:
+    for number in range(3):
+        one = subscription_of(contoso, f"s{number}")
+        for amount, day in ((5, 25), (6 + number, 26)):
+            store(one, NOVEMBER, [line(november(3), str(amount), **WEB)], read_at=READ_AT.replace(day=day))
+
+    told = as_alice.page(MOVED, since="2025-11-26", top=2)
+
+    assert [row["subscription"] for row in told["slices"]] == ["s2", told["slices"][1]["subscription"]]
+    assert (len(told["slices"]), told["more_slices"]) == (2, 2)
+
+
+@pytest.mark.usefixtures("restated")
 def test_lines_are_narrowed_and_sorted(as_alice: Program, shop: Subscription) -> None:
     told = [one._replace(amount=one.amount * 2) for one in _as_restated()]
     store(shop, NOVEMBER, told, read_at=READ_AT.replace(day=27))
@@ -469,6 +519,7 @@ def test_a_stranger_sees_nothing_of_it(as_alice: Program, as_charlie: Program, s
             for word in ("contoso", "shop", "RG-Shop", "EUR", "12.25", WEB_ID):
                 assert word not in told, (path, asked)
     assert as_charlie.rows("costs/restatements/") == []
+    assert as_charlie.page(MOVED, since="2025-11-01")["totals"] == []
     for path in ("costs/restatements/{}/", "costs/restatements/{}/lines/"):
         foreign, missing = as_charlie.ask(path.format(restatement["id"])), as_charlie.ask(path.format(uuid4()))
         assert problem(foreign, 404) == problem(missing, 404)
