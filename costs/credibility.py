@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from governance.money import NOTHING, as_text
-
-# The file and the query are hours apart at most; a blob that is missing takes more than a fifth.
+# A file and a query are made hours apart, so they differ a little; less than this is no delay any more.
 LEAST_SHARE_OF_CONTROL = Decimal("0.8")
 
 
@@ -30,12 +28,16 @@ def doubt(reading: Reading) -> str:
     if reading.expected_rows is not None and reading.rows != reading.expected_rows:
         return f"{reading.expected_rows} rows were announced and {reading.rows} came."
     for currency, control in sorted((reading.control or {}).items()):
-        came = reading.totals.get(currency, NOTHING)
-        if came < control * LEAST_SHARE_OF_CONTROL and control > NOTHING:
-            words = f"{as_text(came)} {currency} came, and Azure's own total is {as_text(control)}"
+        came = reading.totals.get(currency, Decimal(0))
+        if came < control * LEAST_SHARE_OF_CONTROL and control > 0:
+            words = f"{_plain(came)} {currency} came, and Azure's own total is {_plain(control)}"
             return f"{words}: less than {LEAST_SHARE_OF_CONTROL:.0%} of it."
     is_gone_in_azure = reading.control is not None and not any(reading.control.values())
     if not reading.rows and any(reading.before.values()) and not is_gone_in_azure:
-        stored = ", ".join(f"{as_text(amount)} {currency}" for currency, amount in sorted(reading.before.items()))
+        stored = ", ".join(f"{_plain(amount)} {currency}" for currency, amount in sorted(reading.before.items()))
         return f"Nothing came where {stored} had been stored, and no total of Azure's says that it is gone."
     return ""
+
+
+def _plain(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"

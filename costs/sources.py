@@ -23,7 +23,7 @@ from costs.rows import CostLine, RefusedRow, SliceKey
 from governance.azure.blobs import ExportContainer, download_link
 from governance.azure.cost_calls import CostCalls
 from governance.azure.cost_exports import DATA_SETS, FOCUS, CostExport, ExportRun, list_exports, runs_of
-from governance.azure.cost_reports import CostReport, cost_report
+from governance.azure.cost_reports import CostReport, OrderedReport, finished_report, order_report
 from governance.azure.costs import MOST_MONTHS, Spent, query_costs
 from governance.azure.errors import (
     AccessDeniedError,
@@ -166,6 +166,8 @@ class MonthReading:
     opened: ExitStack
     files: dict[str, CostFiles] = field(default_factory=dict)  # by data set
     unreadable: dict[str, str] = field(default_factory=dict)  # by data set, why
+    ordered: dict[str, OrderedReport] = field(default_factory=dict)  # reports that are being made, by metric
+    begun: set[str] = field(default_factory=set)  # the metrics whose report was ordered
 
     def find(self, metric: str, *, is_held_with_resources: bool) -> Found | Missing:
         """The slice of the best source that has it. Raises ThrottledError, and SignInFailedError."""
@@ -256,9 +258,7 @@ class MonthReading:
     def _reported(self, key: SliceKey) -> CostFiles | None:
         """The files of a report; None when it says that there is nothing. One whose links died is made once more."""
         for attempt in range(ASKED_TWICE):
-            report = cost_report(
-                self.sources.calls, key.subscription_id, metric=key.metric, first=key.month, last=self._until
-            )
+            report = finished_report(self.sources.calls, self._ordered(key.metric))
             if not report.blobs:
                 return None
             try:
@@ -267,6 +267,29 @@ class MonthReading:
                 if attempt == ASKED_TWICE - 1:
                     raise
         raise AssertionError("unreachable")
+
+    def _ordered(self, metric: str) -> OrderedReport:
+        """The report of this metric. That of the other is ordered with it, if it is due: Azure makes both meanwhile."""
+        if metric not in self.ordered:
+            self.ordered[metric] = self._order(metric)
+            for other, months in self.sources.months.items():
+                if self.month in months and other not in self.begun:
+                    self._order_ahead(other)
+        return self.ordered.pop(metric)
+
+    def _order_ahead(self, metric: str) -> None:
+        """What goes wrong here is found, and told, when it is this metric's turn."""
+        try:
+            self.ordered[metric] = self._order(metric)
+        except (ThrottledError, SignInFailedError):
+            raise
+        except AzureError:
+            self.begun.discard(metric)
+
+    def _order(self, metric: str) -> OrderedReport:
+        self.begun.add(metric)
+        calls, subscription_id = self.sources.calls, self.sources.subscription_id
+        return order_report(calls, subscription_id, metric=metric, first=self.month, last=self._until)
 
     def _fetched(self, report: CostReport, metric: str) -> list[Path]:
         suffix, paths = ".csv.gz" if report.is_compressed else ".csv", []

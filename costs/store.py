@@ -86,7 +86,8 @@ def replace_slice(  # noqa: PLR0913 - all that is known of a reading, each by it
     )
     one = OneSlice(tenant_id, subscription.id, key.month, key.metric)
     arrival = _Arrival(one, receipt, today, content_hash, has_resources, control, residual or {})
-    return arrival.store(batches)
+    with transaction.atomic():  # whoever catches what comes out of it may go on in their transaction
+        return arrival.store(batches)
 
 
 def note_failure(  # noqa: PLR0913 - as above

@@ -4,9 +4,10 @@ from uuid import UUID
 
 import structlog
 from celery import Task, shared_task
+from django.utils import timezone
 
 from audit.runs import RunInProgressError
-from costs import sync
+from costs import retention, sync
 from governance.tenancy import Scope, entered
 from tenants.models import Tenant
 
@@ -27,3 +28,10 @@ def sync_costs(self: Task, tenant_id: str, requested_by: str | None = None) -> N
     if summary.retry_after_seconds is not None:
         delay = min(summary.retry_after_seconds, LONGEST_POSTPONEMENT_SECONDS)
         self.apply_async(args=[tenant_id, requested_by], countdown=delay)
+
+
+@shared_task(name="costs.tasks.drop_old_costs")  # type: ignore[untyped-decorator]
+def drop_old_costs() -> None:
+    """Delete the costs that are older than they are to be kept."""
+    dropped = retention.drop_old(timezone.now().date())
+    log.info("old_costs_dropped", rows=dropped.rows, months=dropped.months)

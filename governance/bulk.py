@@ -105,10 +105,14 @@ def set_aside(fields: Sequence[Any], rows: "models.QuerySet[Any]") -> Iterator[s
 
 def setting_aside(name: str, fields: Sequence[Any], sql: str) -> tuple[str, str]:
     """The statements that make the table and fill it; the parameters are those of `sql`."""
-    is_sql_server = connection.vendor == "microsoft"
-    types = [_sql_server_type(field) if is_sql_server else field.db_type(connection) for field in fields]
+    if connection.vendor == "microsoft":
+        words, types = "CREATE TABLE", [_sql_server_type(field) for field in fields]
+        # Without it they would compare as the server's own database does.
+        types = [f"{kind} COLLATE DATABASE_DEFAULT" if kind.startswith("nvarchar") else kind for kind in types]
+    else:
+        words, types = "CREATE TEMPORARY TABLE", [field.db_type(connection) for field in fields]
     columns = ", ".join(f"{field.name} {kind}" for field, kind in zip(fields, types, strict=True))
-    return f"CREATE {'' if is_sql_server else 'TEMPORARY '}TABLE {name} ({columns})", f"INSERT INTO {name} {sql}"
+    return f"{words} {name} ({columns})", f"INSERT INTO {name} {sql}"
 
 
 def selecting_insert(

@@ -11,6 +11,7 @@ from django.core import checks
 from django.db import connection
 
 from governance import deployment, doors, pdf
+from governance.schedules import COST_ROWS_KEPT_MONTHS
 from governance.storage import insecure_endpoint
 
 MICROSOFT_HOSTS = (
@@ -31,7 +32,7 @@ ENDPOINTS = ("AZURE_AUTHORITY_HOST", "AZURE_ARM_ENDPOINT", "AZURE_GRAPH_ENDPOINT
 
 def register_all() -> None:
     """Make the checks part of `manage.py check` and of every start."""
-    own = (environment, azure_endpoints, redis, database, containers, mail, pdf_libraries, token_providers)
+    own = (environment, azure_endpoints, redis, database, containers, costs, mail, pdf_libraries, token_providers)
     for check in (*own, *deployment.CHECKS):
         checks.register(check, checks.Tags.compatibility)
     checks.register(doors.gate_stands, checks.Tags.compatibility)
@@ -109,6 +110,15 @@ def containers(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.
         hint = "Set STORAGE_FOLDER to a folder that no server hands out."
         found.append(checks.Error("STORAGE_FOLDER lies in a served folder.", hint=hint, id="governance.E043"))
     return found
+
+
+def costs(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Sums live at least as long as the rows they are made of."""
+    if settings.COST_SUMS_KEPT_MONTHS >= COST_ROWS_KEPT_MONTHS:
+        return []
+    hint = f"Unset it, or set it to {COST_ROWS_KEPT_MONTHS} or more: rows are kept that long, and their sums with them."
+    text = f"COST_SUMS_KEPT_MONTHS is {settings.COST_SUMS_KEPT_MONTHS}."
+    return [checks.Error(text, hint=hint, id="governance.E051")]
 
 
 def mail(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:

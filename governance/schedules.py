@@ -107,11 +107,19 @@ JOBS: tuple[Job, ...] = (
         every_minutes=60,
         why="Anybody can begin to sign in: what was begun and never ended must not pile up, nor old sessions.",
     ),
+    Job(
+        name="drop-old-costs",
+        task="costs.tasks.drop_old_costs",
+        every_minutes=24 * 60,
+        why="Rows of cost fill the database: a month that Azure does not give any more goes once it is over.",
+    ),
 )
 KEPT_DAYS: dict[str, int] = {
     "export": 7,  # a copy of a list: ask again, and it is newer
     "report": 90,  # people come back to the report of the last quarter
 }
+# Before the open month, as far back as Azure makes cost reports; their sums as the setting COST_SUMS_KEPT_MONTHS says.
+COST_ROWS_KEPT_MONTHS = 13
 KINDS: tuple[str, ...] = tuple(sync.kind for sync in SYNCS)
 
 

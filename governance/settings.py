@@ -236,6 +236,11 @@ AZURE_COST_QUOTAS: dict[int, int] = {
     )
 }
 
+# --- Costs ---------------------------------------------------------------------------------------------------------
+# How many months before the open one the daily sums of costs are kept, with what moved. Rows: see schedules.py. More
+# than that many is a trend longer than Azure keeps; it takes little room.
+COST_SUMS_KEPT_MONTHS: int = env.int("COST_SUMS_KEPT_MONTHS", schedules.COST_ROWS_KEPT_MONTHS)
+
 # --- Exports and reports: a folder, or Azure Blob Storage (by connection string, or by account and own identity) -----
 STORAGE_FOLDER: str = env.str("STORAGE_FOLDER", str(BASE_DIR / ".blobs"))
 AZURE_STORAGE_CONNECTION_STRING: str = env.str("AZURE_STORAGE_CONNECTION_STRING", "")

@@ -89,6 +89,8 @@ def start_azure(
         settings.AZURE_AUTHORITY_HOST = settings.AZURE_ARM_ENDPOINT = simulator.url
         settings.AZURE_BLOB_ENDPOINT = simulator.blob_endpoint
         settings.AZURE_CA_FILE = str(simulator.ca_file)
+        if "cost_sources" in world:  # files are written when they are asked for: that may take longer than an answer
+            settings.AZURE_READ_TIMEOUT_SECONDS = 20.0
         for tenant in simulator.tenants:
             monkeypatch.setenv(secret_variable(tenant.name), tenant.client_secret)
         return simulator

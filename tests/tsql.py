@@ -7,7 +7,10 @@ tests can say what has to be in it.
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 from unittest import mock
 
 MSSQL_URL = "mssql://nobody:nothing@127.0.0.1:1433/none"
@@ -37,13 +40,11 @@ def _import_pyodbc() -> None:
         sys.modules["pyodbc"] = _Unconnected("pyodbc")
 
 
-def statements() -> dict[str, list[str]]:
-    """The T-SQL of each migration, by "app.name". Needs a process whose DATABASE_URL is an mssql:// one."""
+@contextmanager
+def unconnected() -> Iterator[type[Any]]:
+    """Django set up with the engine of SQL Server and no server. Needs a process whose DATABASE_URL is mssql://."""
     _import_pyodbc()
     import django
-    from django.db import connection
-    from django.db.migrations.loader import MigrationLoader
-    from django.db.migrations.state import ProjectState
 
     django.setup()
     from mssql.base import DatabaseWrapper
@@ -57,6 +58,16 @@ def statements() -> dict[str, list[str]]:
         mock.patch.object(DatabaseWrapper, "connect", pretend),
         mock.patch.object(DatabaseWrapper, "_set_autocommit"),
     ):
+        yield DatabaseWrapper
+
+
+def statements() -> dict[str, list[str]]:
+    """The T-SQL of each migration, by "app.name"."""
+    with unconnected():
+        from django.db import connection
+        from django.db.migrations.loader import MigrationLoader
+        from django.db.migrations.state import ProjectState
+
         loader = MigrationLoader(None, replace_migrations=False)
         loader.build_graph()
         state, found = ProjectState(real_apps=loader.unmigrated_apps), {}

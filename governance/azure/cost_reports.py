@@ -35,24 +35,36 @@ class CostReport:
     is_compressed: bool = False
 
 
-def cost_report(calls: CostCalls, subscription_id: str, *, metric: str, first: date, last: date) -> CostReport:
-    """Have a report made and wait for it. At most one month, 13 months back.
+@dataclass(frozen=True, slots=True)
+class OrderedReport:
+    """A report that Azure is making: where to look, and when. `place` is None when there is nothing to make."""
 
-    Raises NotOfferedError where the offer has none, UnavailableError when it failed or takes too long.
-    """
+    place: str | None
+    seconds: float
+
+
+def order_report(calls: CostCalls, subscription_id: str, *, metric: str, first: date, last: date) -> OrderedReport:
+    """Have a report made. At most one month, 13 months back. Raises NotOfferedError where the offer has none."""
     path = f"/subscriptions/{subscription_id}/providers/Microsoft.CostManagement/generateCostDetailsReport"
     url = f"{calls.azure.access.arm_endpoint}{path}?api-version={API_VERSION}"
     period = {"start": first.isoformat(), "end": last.isoformat()}
     answer = calls.send("POST", url, body={"metric": METRICS[metric], "timePeriod": period})
+    return OrderedReport(None, 0.0) if answer.status_code == 204 else OrderedReport(*_next_look(answer.headers))
+
+
+def finished_report(calls: CostCalls, ordered: OrderedReport) -> CostReport:
+    """Wait for a report as long as Azure wishes. Raises UnavailableError when it failed or takes too long."""
     waited = 0.0
-    while answer.status_code == 202:
-        place, seconds = _next_look(answer.headers)
-        waited += seconds
+    while ordered.place is not None:
+        waited += max(ordered.seconds, 1.0)
         if waited > LONGEST_REPORT_SECONDS:
             raise UnavailableError(f"The cost details report was not ready after {LONGEST_REPORT_SECONDS:.0f} seconds.")
-        calls.azure.sleep(seconds)
-        answer = calls.send("GET", place)
-    return CostReport(()) if answer.status_code == 204 else read_report(decode_exactly(answer.content))
+        calls.azure.sleep(ordered.seconds)
+        answer = calls.send("GET", ordered.place)
+        if answer.status_code == 200:
+            return read_report(decode_exactly(answer.content))
+        ordered = OrderedReport(None, 0.0) if answer.status_code == 204 else OrderedReport(*_next_look(answer.headers))
+    return CostReport(())
 
 
 def read_report(body: dict[str, Any]) -> CostReport:
@@ -79,7 +91,7 @@ def _next_look(headers: Any) -> tuple[str, float]:
     if not place:
         raise BadShapeError("Azure accepted a cost details report and did not say where it will be.")
     try:
-        return place, max(1.0, float(headers.get("Retry-After") or POLL_SECONDS))
+        return place, max(0.0, float(headers.get("Retry-After") or POLL_SECONDS))
     except ValueError:
         return place, POLL_SECONDS
 

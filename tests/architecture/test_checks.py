@@ -55,6 +55,7 @@ CASES = [
     ("governance.E012", {"AZURE_ARM_ENDPOINT": "https://127.0.0.1:8443"}),
     ("governance.E012", {"AZURE_AUTHORITY_HOST": "https://login.microsoftonline.com.evil.example"}),
     ("governance.E012", {"AZURE_GRAPH_ENDPOINT": "https://graph.example"}),
+    ("governance.E051", {"COST_SUMS_KEPT_MONTHS": 12}),
     ("governance.E065", {"API_TOKEN_PROVIDERS": (provider(policies=frozenset()),)}),
     ("governance.E066", {"API_TOKEN_PROVIDERS": (provider(), provider(audience="another"))}),
     ("governance.E013", {"AZURE_CA_FILE": "/etc/ssl/own.pem"}),
@@ -73,7 +74,8 @@ CASES = [
 
 def found() -> list[checks.CheckMessage]:
     """What our checks say, but for the database's (the tests choose that)."""
-    which = (ours.environment, ours.azure_endpoints, ours.redis, ours.containers, ours.mail, ours.token_providers)
+    where = (ours.environment, ours.azure_endpoints, ours.redis, ours.containers)
+    which = (*where, ours.costs, ours.mail, ours.token_providers)
     return [message for check in which for message in check(app_configs=None)]
 
 

@@ -1,5 +1,6 @@
 """What SQL Server would be told: of the migrations and of the bulk writes."""
 
+import ast
 import subprocess
 import sys
 
@@ -96,3 +97,58 @@ def test_the_audit_trail_refuses_changes_and_deletions(compiled: str) -> None:
 
 def test_a_place_in_a_chain_is_taken_once(compiled: str) -> None:
     assert "[one_event_per_place_in_a_chain] UNIQUE ([chain], [sequence])" in compiled
+
+
+# --- a slice of costs ---
+
+
+@pytest.fixture(scope="module")
+def of_slice() -> list[str]:
+    """The statements that store a slice of costs, compiled in a process of its own."""
+    command = [sys.executable, "-m", "tests.costs.tsql_of_slice"]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+def one_of(statements: list[str], beginning: str) -> str:
+    """The one statement that begins, or goes on, like this."""
+    [found] = [statement for statement in statements if beginning in statement]
+    return found
+
+
+def test_amounts_and_days_arrive_as_such_and_never_as_floats(of_slice: list[str]) -> None:
+    insert = one_of(of_slice, "INSERT INTO [cost_data]")
+
+    assert "[amount] numeric(28, 9) '$.c7'" in insert
+    assert "[day] date '$.c5'" in insert
+    assert '"c7": "0.000000001"' in insert
+
+
+def test_the_finest_sums_stand_in_a_table_made_apart_from_its_rows(of_slice: list[str]) -> None:
+    made = one_of(of_slice, "CREATE TABLE #aside_")
+    name = made.split()[2]
+
+    assert "service nvarchar(128) COLLATE DATABASE_DEFAULT, " in made
+    assert "amount numeric(28, 9), rows int)" in made
+    assert made.endswith("-- []")  # with a parameter the table would end with the statement
+    fill = one_of(of_slice, f"INSERT INTO {name} SELECT")
+    assert "LOWER([cost_data].[resource_group])" in fill.partition("GROUP BY")[2]
+    assert "Decimal" not in fill
+    assert one_of(of_slice, f"DROP TABLE {name}") == of_slice[-1]
+
+
+@pytest.mark.parametrize("table", ["daily_costs", "daily_resource_costs", "daily_tag_costs", "cost_restatement_lines"])
+def test_sums_are_inserted_with_keys_of_the_database(of_slice: list[str], table: str) -> None:
+    insert = one_of(of_slice, f"INSERT INTO [{table}]")
+
+    assert insert.startswith("WITH ")
+    assert f") INSERT INTO [{table}] ([id], [tenant_id], " in insert
+    assert "RIGHT(LOWER(CONVERT(char(16), CONVERT(binary(8), CAST(" in insert
+    assert "CAST(%s AS char(32))" in insert
+    statement, _, parameters = insert.rpartition(" -- ")
+    assert statement.count("%s") == len(ast.literal_eval(parameters))
+
+
+def test_what_moved_is_what_differs_in_sum(of_slice: list[str]) -> None:
+    lines = one_of(of_slice, "INSERT INTO [cost_restatement_lines]")
+
+    assert "GROUP BY day, service, azure_id_hash HAVING SUM(told) <> SUM(tells)" in lines

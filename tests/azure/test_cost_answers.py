@@ -22,7 +22,7 @@ from governance.azure.cost_exports import (
     read_export,
     read_manifest,
 )
-from governance.azure.cost_reports import ReportBlob, read_report
+from governance.azure.cost_reports import read_report
 from governance.azure.costs import decode_exactly, read_rows
 from governance.azure.errors import BadShapeError, NotOfferedError, ThrottledError, UnavailableError
 from governance.azure.transport import UNSTATED_WAIT_SECONDS, CappedRetry, DeferringRetry, error_message
@@ -143,7 +143,8 @@ def test_every_example_of_an_export_says_where_it_lies(path: Path) -> None:
         export and (export.account, export.container, export.data_set) == ("ccmeastusdiag182", "exports", "ActualCost")
         for export in exports
     )
-    assert exports[0] and exports[0].prefix == "ad-hoc/TestExport1/"
+    assert exports[0]
+    assert exports[0].prefix == "ad-hoc/TestExport1/"
 
 
 def test_a_recorded_export_of_usage_alone_is_none_of_costs() -> None:

@@ -296,6 +296,16 @@ def test_a_reader_that_fails_in_the_middle_changes_nothing(subscription: Subscri
     assert CostReceipt.objects.count() == 1
 
 
+def test_after_a_failed_reading_its_caller_can_go_on(subscription: Subscription) -> None:
+    with transaction.atomic():
+        with pytest.raises(ValueError, match="another month"):
+            store(subscription, line(1, "1"), line(1, "1")._replace(day=date(2026, 11, 1)), size=1)
+
+        assert not CostReceipt.objects.exists()
+        assert not CostSlice.objects.exists()
+        assert store(subscription, line(1, "2")).verdict == "stored"
+
+
 def test_a_day_of_another_month_is_not_stored(subscription: Subscription) -> None:
     with pytest.raises(ValueError, match="another month"):
         store(subscription, line(1, "1")._replace(day=date(2026, 11, 1)))

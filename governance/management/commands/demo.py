@@ -24,7 +24,7 @@ from governance.management.supervisor import ProgramEndedError, Supervisor
 from governance.valkey import answers, free_port, valkey_command
 
 START_SECONDS = 60.0
-TENANTS, SUBSCRIPTIONS, RESOURCES = 3, 3, 600
+TENANTS, SUBSCRIPTIONS, RESOURCES = 3, 3, 150
 
 
 class Command(BaseCommand):

@@ -62,6 +62,7 @@ class Command(BaseCommand):
 
     def _first_syncs(self, history: Collection[int]) -> None:
         """Resources and costs as they were some days ago, then as they are: so there are changes, and what moved."""
+        _simulator("costs", {"polls": 0, "retry_seconds": 0})  # its reports are ready at once
         for days in history:
             if days:
                 _simulator("clock", {"advance_days": days})
