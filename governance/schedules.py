@@ -1,7 +1,8 @@
 """The one table of recurring work, and of how long what it makes is kept. Beat, `manage.py sync` and "Run now" read it.
 
 A kind is due once in every `every_hours` per tenant, at an offset of the tenant's own, so that a thousand tenants
-do not start in the same minute. Beat only wakes the fan-out; `next_due` decides who gets work.
+do not start in the same minute; one that runs at a time of day (`from_hour_utc`) spreads them over the hour after it.
+Beat only wakes the fan-out; `next_due` decides who gets work.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 FAN_OUT_EVERY_MINUTES = 5
+SPREAD = timedelta(hours=1)  # over which the tenants of a kind with a time of day are spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,30 @@ class SyncSchedule:
     runner: str  # dotted name of the function `manage.py sync` calls: (tenant) -> SyncSummary
     every_hours: int
     why: str
+    from_hour_utc: int | None = None  # the hour of the day in which the tenants' runs begin; None: any
+    by_month: bool = False  # the runner takes `month=` too, to read that month alone
 
     @property
     def every(self) -> timedelta:
         """The period of this sync for one tenant."""
         return timedelta(hours=self.every_hours)
+
+    @property
+    def when(self) -> str:
+        """How often it runs, in words."""
+        if self.from_hour_utc is None:
+            return f"every {self.every_hours} hours"
+        return f"daily, from {self.from_hour_utc:02d}:00 UTC"
+
+    def place_of(self, tenant_id: object) -> timedelta:
+        """The tenant's own place within the period, counted from midnight UTC."""
+        if self.from_hour_utc is None:
+            return offset_of(tenant_id, self.every)
+        return timedelta(hours=self.from_hour_utc) + offset_of(tenant_id, SPREAD)
+
+    def next_due(self, tenant_id: object, last_started_at: datetime | None) -> datetime:
+        """When the tenant's next run is due: at once if it never ran, else at its next place after the last start."""
+        return next_due(tenant_id, self.every, last_started_at, place=self.place_of(tenant_id))
 
 
 SYNCS: tuple[SyncSchedule, ...] = (
@@ -37,6 +58,16 @@ SYNCS: tuple[SyncSchedule, ...] = (
         runner="inventory.sync.sync_resources",
         every_hours=6,
         why="Resource Graph is minutes behind; four readings a day keep the change log useful and the quota calm.",
+    ),
+    SyncSchedule(
+        kind="costs",
+        title="Costs",
+        task="costs.tasks.sync_costs",
+        runner="costs.sync.sync_costs",
+        every_hours=24,
+        from_hour_utc=2,
+        by_month=True,
+        why="Usage reaches Azure's bills within a day, and exports are made during the night.",
     ),
 )
 
@@ -98,12 +129,17 @@ def offset_of(tenant_id: object, every: timedelta) -> timedelta:
     return timedelta(seconds=int.from_bytes(digest[:8], "big") % int(every.total_seconds()))
 
 
-def next_due(tenant_id: object, every: timedelta, last_started_at: datetime | None) -> datetime:
-    """When the tenant's next run is due: at once if it never ran, else at its next place after the last start."""
+def next_due(
+    tenant_id: object, every: timedelta, last_started_at: datetime | None, *, place: timedelta | None = None
+) -> datetime:
+    """When the tenant's next run is due: at once if it never ran, else at its next place after the last start.
+
+    `place` is where in the period its turn is; by default one of the tenant's own.
+    """
     if last_started_at is None:
         return datetime.min.replace(tzinfo=UTC)
     period = every.total_seconds()
-    offset = offset_of(tenant_id, every).total_seconds()
+    offset = (offset_of(tenant_id, every) if place is None else place).total_seconds()
     periods_begun = (last_started_at.timestamp() - offset) // period
     return datetime.fromtimestamp((periods_begun + 1) * period + offset, tz=UTC)
 

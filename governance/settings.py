@@ -222,10 +222,19 @@ SOCIAL_AUTH_REDIRECT_IS_HTTPS = PRODUCTION
 AZURE_AUTHORITY_HOST: str = env.str("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com").rstrip("/")
 AZURE_ARM_ENDPOINT: str = env.str("AZURE_ARM_ENDPOINT", "https://management.azure.com").rstrip("/")
 AZURE_GRAPH_ENDPOINT: str = env.str("AZURE_GRAPH_ENDPOINT", "https://graph.microsoft.com").rstrip("/")
+# Where tenants' cost exports and Azure's reports lie; {account} is the storage account. No other host is read from.
+AZURE_BLOB_ENDPOINT: str = env.str("AZURE_BLOB_ENDPOINT", "https://{account}.blob.core.windows.net").rstrip("/")
 AZURE_CA_FILE: str = env.str("AZURE_CA_FILE", "")  # a CA bundle of your own, e.g. the simulator's; empty: the system's
 SOCIAL_AUTH_VERIFY_SSL: str | bool = AZURE_CA_FILE or True  # identity providers are trusted by the same CA
 AZURE_READ_TIMEOUT_SECONDS: float = env.float("AZURE_READ_TIMEOUT_SECONDS", 60.0)
 AZURE_LONGEST_WAIT_SECONDS: float = env.float("AZURE_LONGEST_WAIT_SECONDS", 30.0)  # a longer Retry-After ends the run
+# What one Azure tenant is asked of Cost Management, in query processing units and seconds: Azure's documented quotas.
+AZURE_COST_QUOTAS: dict[int, int] = {
+    int(seconds): int(units)
+    for units, _, seconds in (
+        part.partition("/") for part in env.list("AZURE_COST_QUOTAS", ["12/10", "60/60", "600/3600"])
+    )
+}
 
 # --- Exports and reports: a folder, or Azure Blob Storage (by connection string, or by account and own identity) -----
 STORAGE_FOLDER: str = env.str("STORAGE_FOLDER", str(BASE_DIR / ".blobs"))

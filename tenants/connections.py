@@ -15,6 +15,7 @@ def azure_access(tenant: Tenant) -> AzureAccess:
         authority_host=settings.AZURE_AUTHORITY_HOST,
         arm_endpoint=settings.AZURE_ARM_ENDPOINT,
         ca_file=settings.AZURE_CA_FILE,
+        blob_endpoint=settings.AZURE_BLOB_ENDPOINT,
         read_timeout_seconds=settings.AZURE_READ_TIMEOUT_SECONDS,
         longest_wait_seconds=settings.AZURE_LONGEST_WAIT_SECONDS,
     )

@@ -15,7 +15,7 @@ from audit.runs import RunInProgressError, record_failure
 from audit.trail import Target, record
 from audit.verbs import Verb
 from governance.azure.credentials import missing_secret
-from governance.schedules import FAN_OUT_EVERY_MINUTES, next_due, schedule_for
+from governance.schedules import FAN_OUT_EVERY_MINUTES, schedule_for
 from governance.tenancy import Scope, entered
 from tenants.actions import request_preflight, withdraw_preflight
 from tenants.connections import azure_access
@@ -75,7 +75,7 @@ def enqueue_due(kind: str, *, now: datetime | None = None) -> list[Tenant]:
             SyncRun.objects.of_kind(kind).order_by().values_list("tenant_id").annotate(last=Max("started_at"))
         )
     for tenant in tenants:
-        if next_due(tenant.id, schedule.every, last_starts.get(tenant.id)) > now:
+        if schedule.next_due(tenant.id, last_starts.get(tenant.id)) > now:
             continue
         if reason := missing_secret(tenant.secret_ref):
             _fail_unread(tenant, kind, reason)

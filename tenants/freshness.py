@@ -19,7 +19,8 @@ from governance.schedules import schedule_for
 from tenants.lists import tenants_asked_for
 from tenants.models import Subscription, Tenant
 
-SOURCES_OF_ROWS = ("resource_graph", "arm")  # a run has receipts of other sources too
+SOURCES_OF_ROWS = ("resource_graph", "arm", "costs")  # a run has receipts of other sources too
+DATED_BY = ("resource_graph", "costs")  # the sources whose receipts tell when a subscription was last read whole
 NAMED_GAPS = 20  # gaps listed by name in one answer; the others are counted
 
 
@@ -134,7 +135,7 @@ def coverage_of_subscription(subscription: Subscription, kind: str, *, now: date
         return SubscriptionFreshness(State.NEVER, None, (), None)
     receipts = CoverageReceipt.objects.for_tenant(subscription.tenant_id).filter(run=run, subscription=subscription)
     rows = tuple(receipts.filter(source__in=SOURCES_OF_ROWS).order_by("source"))
-    whole = next((row.last_complete_at for row in rows if row.source == "resource_graph"), None)
+    whole = next((row.last_complete_at for row in rows if row.source in DATED_BY), None)
     return SubscriptionFreshness(_state_of_receipts(run, rows, now), run, rows, whole)
 
 
@@ -155,18 +156,31 @@ def coverage_asked_for(asked: StrictFilterSet, kind: str) -> Coverage:
 def _freshness(
     tenant: Tenant, run: SyncRun | None, dates: dict[UUID, datetime | None], kind: str, now: datetime
 ) -> TenantFreshness:
-    period = schedule_for(kind).every
+    state = state_of(run.outcome, run.finished_at, now=now, period=schedule_for(kind).every) if run else State.NEVER
+    # A run that did what it was asked for may have been asked for a part alone: then the dates tell.
+    if run and state is State.COMPLETE and run.id in dates:
+        state = state_of(
+            "ok" if dates[run.id] else "partial", dates[run.id] or now, now=now, period=schedule_for(kind).every
+        )
     return TenantFreshness(
         tenant_id=tenant.id,
         tenant=tenant.name,
         paused=tenant.status == Tenant.Status.PAUSED,
-        state=state_of(run.outcome, run.finished_at, now=now, period=period) if run else State.NEVER,
+        state=state,
         last_run_at=run.finished_at if run else None,
         complete_as_of=dates.get(run.id) if run else None,
         expected=run.expected if run else None,
         received=run.received if run else None,
-        reason=run.reason if run else "No sync has finished yet.",
+        reason=_reason(run, state),
     )
+
+
+def _reason(run: SyncRun | None, state: State) -> str:
+    if run is None:
+        return "No sync has finished yet."
+    if run.outcome == "ok" and state is State.PARTIAL:
+        return "The last run read only a part, as it was asked to; not everything was read whole before."
+    return run.reason
 
 
 def _latest_receipts(kind: str, tenants: Collection[UUID] | None) -> Any:
@@ -178,7 +192,7 @@ def _oldest_dates(kind: str, tenants: Collection[UUID] | None) -> dict[UUID, dat
     """Per run: when its least fresh subscription was last read whole; None when one never was."""
     rows = (
         _latest_receipts(kind, tenants)
-        .filter(source="resource_graph")
+        .filter(source__in=DATED_BY)
         .values("run_id")
         .annotate(oldest=Min("last_complete_at"), never=Count("id", filter=Q(last_complete_at=None)))
     )

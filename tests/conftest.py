@@ -18,6 +18,7 @@ from django.test import Client
 from redis import Redis
 
 from audit.runs import SyncSummary
+from governance import azure_budgets
 from governance.access import Role
 from governance.azure.simulator.server import Simulator
 from governance.tenancy import Scope, across_tenants, entered
@@ -50,6 +51,7 @@ def azure_time(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Simul
     clock = SimulatedTime()
     settings.AZURE_READ_TIMEOUT_SECONDS = 2.0
     monkeypatch.setattr(RequestsTransport, "sleep", lambda _, seconds: clock.sleep(seconds))
+    monkeypatch.setattr(azure_budgets, "now", clock.now)
     return clock
 
 
@@ -83,6 +85,7 @@ def start_azure(
         simulator.start()
         running.append(simulator)
         settings.AZURE_AUTHORITY_HOST = settings.AZURE_ARM_ENDPOINT = simulator.url
+        settings.AZURE_BLOB_ENDPOINT = simulator.blob_endpoint
         settings.AZURE_CA_FILE = str(simulator.ca_file)
         for tenant in simulator.tenants:
             monkeypatch.setenv(secret_variable(tenant.name), tenant.client_secret)

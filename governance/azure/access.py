@@ -15,7 +15,8 @@ class AzureAccess:
     credential_reference: str  # "env:NAME" or "federated:PATH", see credentials.py
     authority_host: str
     arm_endpoint: str
-    ca_file: str = ""  # a CA bundle for both hosts; empty: the system's
+    ca_file: str = ""  # a CA bundle for all hosts; empty: the system's
+    blob_endpoint: str = "https://{account}.blob.core.windows.net"  # of a storage account, by its name
     read_timeout_seconds: float = 60.0
     longest_wait_seconds: float = 30.0  # a longer Retry-After raises Throttled instead of sleeping
 

@@ -6,6 +6,7 @@
 | AccessDenied | after the remedy | this source is dark; another source may answer |
 | Throttled | yes, after `retry_after_seconds` | what was not read stays unknown |
 | Gone | no | the thing asked for is not visible (never proof of deletion) |
+| NotOffered | no | the subscription's offer has no such data; another source may |
 | Unavailable | yes | what was not read stays unknown |
 | BadShape | no | the answer could not be understood; what was not read stays unknown |
 """
@@ -44,6 +45,10 @@ class ThrottledError(AzureError):
 
 class GoneError(AzureError):
     """404: not there, or not visible to this application."""
+
+
+class NotOfferedError(AzureError):
+    """400 because of the subscription's offer: it is not asked again in the same run."""
 
 
 class UnavailableError(AzureError):

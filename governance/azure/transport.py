@@ -5,8 +5,10 @@ Facts behind it: azure-core retries a POST 429 only with Retry-After, sleeps any
 follow a nextLink to any host with the bearer token in hand.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -14,11 +16,13 @@ from urllib.parse import urlsplit
 import orjson
 from azure.core import PipelineClient
 from azure.core import exceptions as sdk
+from azure.core.credentials import TokenCredential
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import RequestIdPolicy, RetryPolicy, SansIOHTTPPolicy, UserAgentPolicy
 from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
+from azure.mgmt.costmanagement import CostManagementClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.subscriptions import SubscriptionClient
 
@@ -29,6 +33,7 @@ from governance.azure.errors import (
     AzureError,
     BadShapeError,
     GoneError,
+    NotOfferedError,
     SignInFailedError,
     ThrottledError,
     UnavailableError,
@@ -39,6 +44,11 @@ RETRIES = 3
 BACKOFF_SECONDS = 0.5  # between attempts after the second, doubled each time
 UNREADABLE_ANSWERS = 2  # a 200 whose body is not JSON is asked for again this often
 MOST_EMPTY_PAGES = 20  # in a row; a few do occur in Azure's lists
+UNSTATED_WAIT_SECONDS = 20.0  # after a 429 about costs that names no time: longer than the shortest quota's window
+# Cost Management says in headers of its own how long to wait, often without a Retry-After; the largest holds.
+# https://learn.microsoft.com/azure/cost-management-billing/costs/manage-automation#error-code-429---call-count-has-exceeded-rate-limits
+COST_RETRY_AFTER = re.compile(r"x-ms-ratelimit-microsoft\.(costmanagement|consumption)(-[a-z]+)*-retry-after", re.I)
+OFFER = re.compile(r"\boffer(s|id|type)?\b|supports only|AmortizedCost.* not supported", re.I)
 READER_REMEDY = "Give the application the role Reader on the subscription or a management group above it."
 
 
@@ -75,11 +85,13 @@ class CappedRetry(RetryPolicy[Any, Any]):
         self.longest_wait_seconds = longest_wait_seconds
 
     def get_retry_after(self, response: PipelineResponse[Any, Any]) -> float | None:
-        """Seconds Azure asks to wait: Retry-After, or on 429 the reset time of the Resource Graph quota."""
-        stated = super().get_retry_after(response)
-        if stated is None and response.http_response.status_code == 429:
-            return quota_reset_seconds(response.http_response.headers)
-        return stated
+        """Seconds Azure asks to wait: the longest any header names, or the reset time of Resource Graph's quota."""
+        headers = response.http_response.headers
+        stated = [super().get_retry_after(response), *_cost_waits(headers)]
+        named = max((float(wait) for wait in stated if wait is not None), default=None)
+        if named is None and response.http_response.status_code == 429:
+            return quota_reset_seconds(headers)
+        return named
 
     def is_retry(self, settings: dict[str, Any], response: PipelineResponse[Any, Any]) -> bool:
         """As azure-core; raises ThrottledError rather than sleep too long."""
@@ -87,6 +99,16 @@ class CappedRetry(RetryPolicy[Any, Any]):
         if wait is not None and wait > self.longest_wait_seconds:
             raise ThrottledError(wait)
         return bool(super().is_retry(settings, response))
+
+
+class DeferringRetry(CappedRetry):
+    """As CappedRetry, but a 429 is always raised: whoever asked tells the tenant's other workers before it waits."""
+
+    def is_retry(self, settings: dict[str, Any], response: PipelineResponse[Any, Any]) -> bool:
+        """As CappedRetry; raises ThrottledError on every 429."""
+        if response.http_response.status_code == 429:
+            raise ThrottledError(self.get_retry_after(response) or UNSTATED_WAIT_SECONDS)
+        return super().is_retry(settings, response)
 
 
 class AzureConnection:
@@ -132,6 +154,26 @@ class AzureConnection:
     ) -> None:
         self._transport.close()
 
+    @cached_property
+    def costs(self) -> CostManagementClient:
+        """Azure's own client for costs. Go through `governance.azure.cost_calls`, which keeps to the quotas."""
+        policies = {**self._policies(), "retry_policy": DeferringRetry(self.access.longest_wait_seconds)}
+        return CostManagementClient(self._credential, **self._shared, **policies)
+
+    @property
+    def credential(self) -> TokenCredential:
+        """The tenant's credential, for clients of other audiences than Azure Resource Manager's."""
+        return self._credential
+
+    def blob_options(self) -> dict[str, Any]:
+        """What a client of azure-storage-blob is made with: our transport and waits. It follows no redirect."""
+        retry = CappedRetry(self.access.longest_wait_seconds)
+        return {"transport": self._transport, "retry_policy": retry, "permit_redirects": False}
+
+    def count(self, _request: Any = None) -> None:
+        """One more request goes out: for clients whose pipeline is not ours (`raw_request_hook=azure.count`)."""
+        self._on_request()
+
     def resources(self, subscription_id: str) -> ResourceManagementClient:
         """Azure's own client for one subscription, on the shared pipeline."""
         return ResourceManagementClient(self._credential, subscription_id, **self._shared, **self._policies())
@@ -160,6 +202,10 @@ class AzureConnection:
         """Sleep on behalf of Azure's pacing, never longer than a run may."""
         if seconds > self.access.longest_wait_seconds:
             raise ThrottledError(seconds)
+        self.sleep(seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep until something is ready that Azure makes for us. The caller bounds it."""
         self._transport.sleep(seconds)
 
     def _policies(self) -> dict[str, Any]:
@@ -217,6 +263,15 @@ def quota_reset_seconds(headers: Any) -> float | None:
         return None
 
 
+def _cost_waits(headers: Any) -> Iterator[float]:
+    for name, value in headers.items():
+        if COST_RETRY_AFTER.fullmatch(name):
+            try:
+                yield float(value)
+            except ValueError:
+                continue
+
+
 @contextmanager
 def typed_errors() -> Iterator[None]:
     """Turn the SDKs' exceptions into ours."""
@@ -253,16 +308,16 @@ def error_message(content: bytes) -> str:
 
 
 def _status_error(status: int | None, message: str) -> AzureError:
-    if status is None:
-        return UnavailableError(f"Azure's answer was cut: {message}")
     if status in {401, 403}:
         return AccessDeniedError(f"Azure refused ({status}): {message}", remedy=READER_REMEDY)
     if status == 404:
         return GoneError(f"Azure does not show it (404): {message}")
-    if status == 429:
-        return UnavailableError(f"Azure kept throttling (429): {message}")
-    if status >= 500:
-        return UnavailableError(f"Azure failed ({status}): {message}")
+    if status == 400 and OFFER.search(message):
+        return NotOfferedError(f"The subscription's offer does not have this (400): {message}")
+    if status is None:
+        return UnavailableError(f"Azure's answer was cut: {message}")
+    if status == 429 or status >= 500:
+        return UnavailableError(f"Azure {'kept throttling' if status == 429 else 'failed'} ({status}): {message}")
     return BadShapeError(f"Azure did not accept the request ({status}): {message}")
 
 

@@ -64,11 +64,12 @@ def test_words_name_every_variable_and_the_stored_day(tmp_path: Path) -> None:
         while not lines[-1].startswith("manage.py connect_tenant fabrikam"):
             lines.append(line_of(process))
 
-    assert ", day 6." in lines[0]
+    assert ", day 6 (2026-01-07)." in lines[0]
     assert {line.split("=")[0] for line in lines if line.startswith("export ")} == {
         "export AZURE_AUTHORITY_HOST",
         "export AZURE_ARM_ENDPOINT",
         "export AZURE_GRAPH_ENDPOINT",
+        "export AZURE_BLOB_ENDPOINT",
         "export AZURE_CA_FILE",
         *(f"export SIGN_IN_B2C_{word}" for word in ("HOST", "TENANT", "POLICY", "CLIENT_ID", "CLIENT_SECRET")),
         "export API_TOKEN_PROVIDERS",
@@ -76,6 +77,18 @@ def test_words_name_every_variable_and_the_stored_day(tmp_path: Path) -> None:
         "export FABRIKAM_CLIENT_SECRET",
     }
     assert process.returncode == 0
+
+
+def test_a_chosen_first_day_is_kept_too(tmp_path: Path) -> None:
+    with simulator_process(tmp_path, "--json", "--day-zero", "2026-11-20", "--day", "3", end=signal.SIGTERM) as process:
+        first = json.loads(line_of(process))
+
+    with simulator_process(tmp_path, "--json", end=signal.SIGTERM) as process:
+        second = json.loads(line_of(process))
+
+    assert (first["date"], second["date"]) == ("2026-11-23", "2026-11-23")
+    assert json.loads((tmp_path / "world.json").read_bytes()) == {"day": 3, "day_zero": "2026-11-20"}
+    assert first["environment"]["AZURE_BLOB_ENDPOINT"] == f"{first['url']}/{{account}}"
 
 
 def test_people_and_redirects_are_given_on_the_command_line(tmp_path: Path) -> None:

@@ -12,7 +12,11 @@ from tests.azure.simulator_client import Caller
 def test_health_needs_no_token(contoso_caller: Caller) -> None:
     contoso_caller.authorization = ""
 
-    assert contoso_caller.control("GET", "health").json() == {"status": "ok", "day": 0}
+    assert contoso_caller.control("GET", "health").json() == {
+        "status": "ok",
+        "day": 0,
+        "date": "2026-01-01",
+    }
 
 
 def test_truth_lists_the_tenants_with_counts(contoso_caller: Caller) -> None:

@@ -59,7 +59,37 @@ def test_a_thousand_tenants_are_spread_evenly() -> None:
 
 def test_an_unknown_kind_names_the_known_ones() -> None:
     with pytest.raises(KeyError, match="resources"):
-        schedule_for("costs")
+        schedule_for("weather")
+
+
+def test_costs_are_read_once_a_day_from_two_oclock_utc_over_the_hour_after() -> None:
+    costs = schedule_for("costs")
+    tenants = [UUID(int=number) for number in range(1000)]
+
+    dues = [costs.next_due(tenant, NOON) for tenant in tenants]
+
+    two = datetime(2026, 11, 24, 2, tzinfo=UTC)
+    assert min(dues) >= two
+    assert max(dues) < two + timedelta(hours=1)
+    assert max(Counter(due.minute for due in dues).values()) < 40  # even would be 17
+    assert [costs.next_due(tenant, due) for tenant, due in zip(tenants, dues, strict=True)] == [
+        due + timedelta(days=1) for due in dues
+    ]
+
+
+def test_costs_read_before_their_hour_are_read_in_it_all_the_same() -> None:
+    costs = schedule_for("costs")
+    early = datetime(2026, 11, 24, 1, 59, tzinfo=UTC)
+
+    assert costs.next_due(TENANT, early).date() == early.date()
+    assert costs.next_due(TENANT, None) < datetime(1970, 1, 1, tzinfo=UTC)  # never read: at once
+
+
+def test_resources_keep_their_place() -> None:
+    resources = schedule_for("resources")
+
+    assert resources.next_due(TENANT, NOON) == next_due(TENANT, SIX_HOURS, NOON)
+    assert (resources.when, schedule_for("costs").when) == ("every 6 hours", "daily, from 02:00 UTC")
 
 
 def test_beat_wakes_the_fan_out_of_every_kind() -> None:

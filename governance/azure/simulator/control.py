@@ -4,11 +4,13 @@ It asks for no token and is therefore served to loopback addresses only.
 """
 
 from collections import Counter
+from datetime import date
 from typing import Any
 
 from governance.azure.simulator.directory import Directory
 from governance.azure.simulator.exchange import Refusal, Request, Response, json_response
 from governance.azure.simulator.faults import Fault, Faults
+from governance.azure.simulator.ledger import CUTS, METRICS
 from governance.azure.simulator.quota import Quota
 from governance.azure.simulator.request_log import RequestLog
 from governance.azure.simulator.world import Tenant, World
@@ -38,6 +40,8 @@ class Control:
             ("POST", "keys"): self._rotate_keys,
             ("POST", "redirects"): self._register_redirects,
             ("GET", "people"): self._list_people,
+            ("GET", "costs"): self._costs,
+            ("POST", "costs"): self._restate,
         }
         if (request.method, topic) == ("GET", "truth"):
             return json_response(self._truth(rest) if rest else self._tenants())
@@ -47,10 +51,11 @@ class Control:
         return json_response(action(request))
 
     def _health(self, _request: Request) -> Any:
-        return {"status": "ok", "day": self._world.day}
+        return {"status": "ok", "day": self._world.day, "date": self._world.today}
 
     def _tenants(self) -> Any:
-        return {"day": self._world.day, "tenants": [self._summary(tenant) for tenant in self._world.tenants]}
+        calendar = {"day": self._world.day, "date": self._world.today}
+        return {**calendar, "tenants": [self._summary(tenant) for tenant in self._world.tenants]}
 
     def _summary(self, tenant: Tenant) -> Any:
         truth = self._world.truth(tenant.name)
@@ -60,6 +65,7 @@ class Control:
             "clientId": tenant.client_id,
             "subscriptionIds": tenant.subscription_ids,
             "day": truth.day,
+            "date": truth.date,
             "counts": {
                 "subscriptions": len(truth.subscriptions),
                 "resourceGroups": len(truth.resource_groups),
@@ -73,6 +79,36 @@ class Control:
             return self._world.truth(name)
         except KeyError as error:
             raise Refusal(404, "NotFound", f"There is no tenant '{name}' in this world.") from error
+
+    def _costs(self, request: Request) -> Any:
+        """Exact costs of ``tenant`` in ``month`` (YYYY-MM); by ``subscription``, ``metric`` and ``by`` (comma-separated
+        words of ``ledger.CUTS``), if said."""
+        query = request.query
+        options: dict[str, Any] = {"by": [word for word in query["by"].split(",") if word]} if "by" in query else {}
+        try:
+            return self._world.costs.truth(
+                query["tenant"],
+                _month(query["month"]),
+                metric=METRICS[METRICS.index(query["metric"])] if "metric" in query else None,
+                subscription_id=query["subscription"].lower() if "subscription" in query else None,
+                **options,
+            )
+        except (KeyError, ValueError) as error:
+            message = f"Say tenant, month=YYYY-MM, and by of {', '.join(CUTS)}, tag:NAME: {error}"
+            raise Refusal(400, "InvalidCosts", message) from error
+
+    def _restate(self, request: Request) -> Any:
+        """``{"restate_to_zero": {"subscription": ID, "month": "YYYY-MM", "keeps_rows": true}}``, or null: none is."""
+        wanted = request.json().get("restate_to_zero")
+        if wanted is None:
+            self._world.costs.restore()
+            return {"restated_to_zero": []}
+        try:
+            keeps_rows = bool(wanted.get("keeps_rows", True))
+            self._world.costs.restate_to_zero(wanted["subscription"], _month(wanted["month"]), keeps_rows=keeps_rows)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise Refusal(400, "InvalidCosts", f"Say subscription and month: {error}") from error
+        return {"restated_to_zero": [wanted]}
 
     def _list_faults(self, _request: Request) -> Any:
         return {"faults": self._faults.report()}
@@ -142,3 +178,7 @@ class Control:
                 for person in directory.people_of(authority)
             ]
         }
+
+
+def _month(text: str) -> date:
+    return date.fromisoformat(f"{text}-01")

@@ -2,11 +2,12 @@
 
 import random
 from collections.abc import Sequence
+from datetime import date
 
 from governance.azure.simulator import names
 from governance.azure.simulator.chance import dice, digest
 from governance.azure.simulator.resource_types import RESOURCE_TYPES
-from governance.azure.simulator.resources import Resource, flickers, render
+from governance.azure.simulator.resources import DAY_ZERO, Resource, flickers, render
 from governance.azure.simulator.slots import Group, Slot
 from governance.azure.simulator.workloads import OPENING, WEIGHTS, WORKLOADS, Workload
 
@@ -23,8 +24,11 @@ LARGEST_GROUP = 24
 class Estate:
     """Moves forward in days only; an earlier day needs a new estate."""
 
-    def __init__(self, seed: str, *, tenant_id: str, subscription_ids: Sequence[str], count: int) -> None:
+    def __init__(
+        self, seed: str, *, tenant_id: str, subscription_ids: Sequence[str], count: int, day_zero: date = DAY_ZERO
+    ) -> None:
         self.seed = seed
+        self.day_zero = day_zero
         self.tenant_id = tenant_id
         self.count = count
         self.day = 0
@@ -47,7 +51,7 @@ class Estate:
 
     def _rendered(self, slot: Slot) -> Resource:
         if slot.rendered is None or flickers(slot):
-            slot.rendered = render(slot, tenant_id=self.tenant_id, day=self.day)
+            slot.rendered = render(slot, tenant_id=self.tenant_id, day=self.day, day_zero=self.day_zero)
         return slot.rendered
 
     # Day zero
@@ -128,11 +132,11 @@ class Estate:
     def _change(self, slot: Slot, roll: random.Random) -> None:
         turn = roll.choice(("tags", "size", "setting"))
         if turn == "size" and len(slot.type.sizes) > 1:
-            slot.size_turns += 1
+            slot.resized.append(self.day)
         elif turn == "setting" and slot.type.setting:
             slot.setting_turns += 1
         else:
-            slot.tag_turns += 1
+            slot.retagged.append(self.day)
         self._touch(slot)
 
     def _remove(self, slot: Slot, roll: random.Random) -> None:
@@ -149,6 +153,7 @@ class Estate:
 
     def _set_present(self, slot: Slot, *, is_present: bool) -> None:
         slot.is_present = is_present
+        slot.came_or_went.append(self.day)
         self._touch(slot)
 
     def _touch(self, slot: Slot) -> None:

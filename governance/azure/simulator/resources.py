@@ -3,14 +3,13 @@
 import datetime
 from dataclasses import dataclass
 
-from governance.azure.simulator.chance import digest
 from governance.azure.simulator.names import GLOBAL
 from governance.azure.simulator.orphans import orphan_reason
 from governance.azure.simulator.slots import Group, Json, Slot
 from governance.azure.simulator.tags import tags_of
 
-DAY_ZERO = datetime.datetime(2026, 1, 1, 6, 0, tzinfo=datetime.UTC)
-OLDEST_DAYS = 700  # before day zero
+DAY_ZERO = datetime.date(2026, 1, 1)  # unless a world says otherwise
+HOUR = datetime.time(6, 0, tzinfo=datetime.UTC)  # at which everything happens
 ODD_CASE_EVERY = 11
 FLICKERING_EVERY = 29
 GROUP_TYPE = "Microsoft.Resources/subscriptions/resourceGroups"
@@ -49,7 +48,7 @@ def flickers(slot: Slot) -> bool:
     return slot.number % FLICKERING_EVERY == 7
 
 
-def render(slot: Slot, *, tenant_id: str, day: int) -> Resource:
+def render(slot: Slot, *, tenant_id: str, day: int, day_zero: datetime.date = DAY_ZERO) -> Resource:
     shape = slot.type.shape(slot, slot.roll())
     properties = shape.properties
     if slot.type.setting:
@@ -70,13 +69,13 @@ def render(slot: Slot, *, tenant_id: str, day: int) -> Resource:
         zones=shape.zones,
         identity=shape.identity,
         properties=properties,
-        created_time=_timestamp(_created_day(slot)),
-        changed_time=_timestamp(slot.touched or _created_day(slot)),
+        created_time=_timestamp(slot.created, day_zero),
+        changed_time=_timestamp(slot.touched or slot.created, day_zero),
         orphan_reason=orphan_reason(slot),
     )
 
 
-def render_group(group: Group, *, tenant_id: str, reason: str | None) -> Resource:
+def render_group(group: Group, *, tenant_id: str, reason: str | None, day_zero: datetime.date = DAY_ZERO) -> Resource:
     """A resource group as a row of ``resourcecontainers``."""
     return Resource(
         id=group.id,
@@ -93,8 +92,8 @@ def render_group(group: Group, *, tenant_id: str, reason: str | None) -> Resourc
         zones=None,
         identity=None,
         properties={"provisioningState": "Succeeded"},
-        created_time=_timestamp(0),
-        changed_time=_timestamp(0),
+        created_time=_timestamp(0, day_zero),
+        changed_time=_timestamp(0, day_zero),
         orphan_reason=reason,
     )
 
@@ -112,11 +111,6 @@ def _no_tags(slot: Slot) -> dict[str, str] | None:
     return {} if slot.number % 2 else None
 
 
-def _created_day(slot: Slot) -> int:
-    if slot.born:
-        return slot.born
-    return -1 - int.from_bytes(digest(slot.key, "age")[:4], "big") % OLDEST_DAYS
-
-
-def _timestamp(day: int) -> str:
-    return (DAY_ZERO + datetime.timedelta(days=day)).strftime("%Y-%m-%dT%H:%M:%S.0000000Z")
+def _timestamp(day: int, day_zero: datetime.date) -> str:
+    moment = datetime.datetime.combine(day_zero + datetime.timedelta(days=day), HOUR)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.0000000Z")

@@ -4,7 +4,8 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,7 @@ from governance.azure.simulator.application import Application
 from governance.azure.simulator.certificates import LocalAuthority
 from governance.azure.simulator.directory import Directory
 from governance.azure.simulator.faults import Faults
+from governance.azure.simulator.resources import DAY_ZERO
 from governance.azure.simulator.world import Tenant, Truth, World
 
 logger = logging.getLogger(__name__)
@@ -47,7 +49,8 @@ class Simulator:
 
     ``folder`` keeps the certificate authority; ``day_file`` the day, when given; ``resources_per_tenant`` may map
     tenant names to counts. ``has_delegation`` lets the first tenant see one subscription of the last (Lighthouse).
-    ``now`` (seconds since 1970) rules the expiry of tokens and the quota. Raises ``OSError`` when the port is taken.
+    ``World`` tells of ``day_zero``, ``cost_sources`` and ``meters_per_resource``. ``now`` (seconds since 1970) rules
+    the expiry of tokens and links, and the quotas. Raises ``OSError`` when the port is taken.
     """
 
     def __init__(  # noqa: PLR0913 - a world, an address and a clock
@@ -61,6 +64,9 @@ class Simulator:
         day: int = 0,
         day_file: Path | None = None,
         has_delegation: bool = False,
+        day_zero: date = DAY_ZERO,
+        cost_sources: Sequence[str] = (),
+        meters_per_resource: int | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         now: Callable[[], float] = time.time,
@@ -73,6 +79,9 @@ class Simulator:
             day=day,
             day_file=day_file,
             has_delegation=has_delegation,
+            day_zero=day_zero,
+            cost_sources=cost_sources,
+            meters_per_resource=meters_per_resource,
         )
         self.application = Application(self.world, now)
         self._authority = LocalAuthority.in_folder(folder)
@@ -117,6 +126,11 @@ class Simulator:
         return f"https://{host}:{self._port}"
 
     @property
+    def blob_endpoint(self) -> str:
+        """A format string: blob storage is on the same port, with the account as the first part of the path."""
+        return f"{self.url}/{{account}}"
+
+    @property
     def port(self) -> int:
         return self._port
 
@@ -149,6 +163,10 @@ class Simulator:
 
     def advance(self, *, days: int) -> None:
         self.world.set_day(self.world.day + days)
+
+    @property
+    def today(self) -> date:
+        return self.world.today
 
     def truth(self, name_or_id: str) -> Truth:
         return self.world.truth(name_or_id)

@@ -1,10 +1,11 @@
 """A slot is one resource through time: born, changed, gone, perhaps back again. Its links make references true."""
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from governance.azure.simulator.chance import dice, guid
+from governance.azure.simulator.chance import dice, digest, guid
 
 if TYPE_CHECKING:
     import random
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 NEIGHBOURS = ("vnet", "log", "vm")  # what later resources of a group refer to
+OLDEST_DAYS = 700  # before day zero
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,9 @@ class Slot:
     neighbours: "tuple[Slot, ...]" = ()
     links: "list[Slot]" = field(default_factory=list)
     is_present: bool = True
-    tag_turns: int = 0
-    size_turns: int = 0
+    came_or_went: "list[int]" = field(default_factory=list)  # the days, in turn: went, came back, went ...
+    retagged: "list[int]" = field(default_factory=list)  # days
+    resized: "list[int]" = field(default_factory=list)
     setting_turns: int = 0
     touched: int = 0
     rendered: "Resource | None" = None
@@ -86,6 +89,25 @@ class Slot:
     @property
     def is_alive(self) -> bool:
         return self.is_present and (self.parent is None or self.parent.is_alive)
+
+    @property
+    def created(self) -> int:
+        """Its first day; before day zero for what was there when the world began."""
+        return self.born or -1 - int.from_bytes(digest(self.key, "age")[:4], "big") % OLDEST_DAYS
+
+    @property
+    def tag_turns(self) -> int:
+        return len(self.retagged)
+
+    @property
+    def size_turns(self) -> int:
+        return len(self.resized)
+
+    def was_alive(self, day: int) -> bool:
+        """At the end of a day up to the estate's own."""
+        if bisect_right(self.came_or_went, day) % 2 or day < self.created:
+            return False
+        return self.parent is None or self.parent.was_alive(day)
 
     @property
     def id(self) -> str:

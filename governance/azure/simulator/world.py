@@ -1,21 +1,25 @@
 """The simulated world: tenants, their subscriptions, who sees what, and the truth a sync must arrive at."""
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from governance.azure.simulator import names
+from governance.azure.simulator.billing import ARRANGEMENTS, CURRENCIES, SECOND_CURRENCY, Billing, usual_arrangement
 from governance.azure.simulator.chance import digest, guid
 from governance.azure.simulator.estate import Estate
+from governance.azure.simulator.ledger import Ledger
 from governance.azure.simulator.orphans import EMPTY_GROUP
-from governance.azure.simulator.resources import Resource, render_group
+from governance.azure.simulator.resources import DAY_ZERO, Resource, render_group
+from governance.azure.simulator.slots import Slot
 
 EMPTIED_DAY = 3  # somebody clears up: the empty groups of all but a tenant's first subscription are deleted
 VANISHING_DAY = 30  # the last subscription of the second tenant is out of sight from then on
-OFFERS = ("EnterpriseAgreement_2014-09-01", "PayAsYouGo_2014-09-01", "MSDNDevTest_2014-09-01")
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Subscription:
     quota_id: str
     state: str = "Enabled"
     managed_by_tenants: tuple[str, ...] = ()
+    billing: Billing = field(default_factory=Billing)
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Truth:
     name: str
     tenant_id: str
     day: int
+    date: date
     subscriptions: tuple[Subscription, ...]
     resource_groups: tuple[Resource, ...]
     resources: tuple[Resource, ...]
@@ -70,9 +76,14 @@ class Holdings:
 
 
 class World:
-    """Thread-safe. Days move forward cheaply; going back builds the estates again from day zero."""
+    """Thread-safe. Days move forward cheaply; going back builds the estates again from day zero.
 
-    def __init__(
+    ``day_zero`` is the date of day 0. ``cost_sources`` (names of ``billing.ARRANGEMENTS``) says for each tenant's
+    first, second ... subscription how its costs can be read; without it every way occurs in turn.
+    ``meters_per_resource`` makes every resource cost that many rows a day, for worlds of a million rows.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a world is made of
         self,
         *,
         seed: int = 7,
@@ -82,10 +93,14 @@ class World:
         day: int = 0,
         day_file: Path | None = None,
         has_delegation: bool = False,
+        day_zero: date = DAY_ZERO,
+        cost_sources: Sequence[str] = (),
+        meters_per_resource: int | None = None,
     ) -> None:
         self.seed = f"world-{seed}"
         self._counts = _counts(tenants, resources_per_tenant)
-        self._subscriptions = _subscriptions(self.seed, list(self._counts), subscriptions_per_tenant)
+        self.day_zero = day_zero
+        self._subscriptions = _subscriptions(self.seed, list(self._counts), subscriptions_per_tenant, cost_sources)
         self._everyone = tuple(self._tenant(name) for name in self._counts)
         self._delegated = self._delegate() if has_delegation and tenants > 1 else None
         self._estates: dict[str, Estate] = {}
@@ -93,6 +108,7 @@ class World:
         self._lock = threading.RLock()
         self._day_file = day_file
         self._day = day
+        self.costs = Ledger(self, meters_per_resource=meters_per_resource)
 
     @property
     def day(self) -> int:
@@ -104,7 +120,14 @@ class World:
         with self._lock:
             self._day = day
             if self._day_file:
-                self._day_file.write_bytes(orjson.dumps({"day": day}))
+                self._day_file.write_bytes(orjson.dumps(self._calendar()))
+
+    @property
+    def today(self) -> date:
+        return self.date_of(self._day)
+
+    def date_of(self, day: int) -> date:
+        return self.day_zero + timedelta(days=day)
 
     @property
     def tenants(self) -> tuple[Tenant, ...]:
@@ -137,6 +160,13 @@ class World:
     def groups_of(self, subscription: Subscription) -> list[Resource]:
         return self._held_by(subscription.tenant_id).groups.get(subscription.subscription_id, [])
 
+    def slots_of(self, subscription: Subscription) -> list[Slot]:
+        """Everything that was ever there up to today, gone or not, with its past."""
+        with self._lock:
+            self._held_by(subscription.tenant_id)
+            slots = self._estates[subscription.tenant_id].slots
+            return [slot for slot in slots if slot.group.subscription_id == subscription.subscription_id]
+
     def truth(self, name_or_id: str) -> Truth:
         tenant = self.tenant(name_or_id)
         if tenant is None:
@@ -148,10 +178,15 @@ class World:
             name=tenant.name,
             tenant_id=tenant.tenant_id,
             day=self.day,
+            date=self.today,
             subscriptions=subscriptions,
             resource_groups=tuple(groups),
             resources=tuple(sorted(resources, key=lambda row: row.key)),
         )
+
+    def _calendar(self) -> dict[str, Any]:
+        usual = {"day": self._day}
+        return usual if self.day_zero == DAY_ZERO else {**usual, "day_zero": self.day_zero.isoformat()}
 
     def _as_of_today(self, tenant: Tenant) -> Tenant:
         seen = self.subscriptions_seen_by(tenant)
@@ -181,7 +216,13 @@ class World:
     def _new_estate(self, tenant_id: str) -> Estate:
         tenant = next(tenant for tenant in self._everyone if tenant.tenant_id == tenant_id)
         ids = [subscription.subscription_id for subscription in self._subscriptions[tenant.name]]
-        return Estate(self.seed, tenant_id=tenant_id, subscription_ids=ids, count=self._counts[tenant.name])
+        return Estate(
+            self.seed,
+            tenant_id=tenant_id,
+            subscription_ids=ids,
+            count=self._counts[tenant.name],
+            day_zero=self.day_zero,
+        )
 
     def _tenant(self, name: str) -> Tenant:
         return Tenant(
@@ -202,9 +243,18 @@ class World:
 
 def stored_day(day_file: Path) -> int:
     """The day on which a simulator with this file stopped; 0 when there is none."""
-    if not day_file.exists():
-        return 0
-    return int(orjson.loads(day_file.read_bytes())["day"])
+    return int(_stored(day_file).get("day", 0))
+
+
+def stored_day_zero(day_file: Path) -> date:
+    """The date of day 0 of the simulator with this file."""
+    text = _stored(day_file).get("day_zero")
+    return date.fromisoformat(text) if text else DAY_ZERO
+
+
+def _stored(day_file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(day_file.read_bytes()) if day_file.exists() else {}
+    return found
 
 
 def _counts(tenants: int, resources: int | Mapping[str, int]) -> dict[str, int]:
@@ -217,19 +267,35 @@ def _counts(tenants: int, resources: int | Mapping[str, int]) -> dict[str, int]:
     return {name: resources.get(name, 0) for name in known}
 
 
-def _subscriptions(seed: str, tenants: list[str], each: int) -> dict[str, list[Subscription]]:
+def _subscriptions(
+    seed: str, tenants: list[str], each: int, cost_sources: Sequence[str]
+) -> dict[str, list[Subscription]]:
     return {
         name: [
             Subscription(
                 subscription_id=guid(seed, name, "subscription", number),
                 tenant_id=guid(seed, name, "tenant"),
                 display_name=names.subscription_name(name, number),
-                quota_id=OFFERS[number % len(OFFERS)],
+                quota_id=billing.quota_id,
+                billing=billing,
             )
-            for number in range(each)
+            for number, billing in enumerate(_billings(place, each, cost_sources))
         ]
-        for name in tenants
+        for place, name in enumerate(tenants)
     }
+
+
+def _billings(place: int, each: int, cost_sources: Sequence[str]) -> list[Billing]:
+    """Of the subscriptions of the tenant at this place."""
+    wanted = [
+        cost_sources[number % len(cost_sources)] if cost_sources else usual_arrangement(place, number)
+        for number in range(each)
+    ]
+    currency = CURRENCIES[place % len(CURRENCIES)]
+    return [
+        replace(ARRANGEMENTS[name], currency=currency, second_currency=SECOND_CURRENCY[currency] if number == 0 else "")
+        for number, name in enumerate(wanted)
+    ]
 
 
 def _holdings(estate: Estate) -> Holdings:
@@ -243,6 +309,6 @@ def _holdings(estate: Estate) -> Holdings:
         reason = None if id(group) in used else EMPTY_GROUP
         if reason and estate.day >= EMPTIED_DAY and group.subscription_id != first:
             continue
-        row = render_group(group, tenant_id=estate.tenant_id, reason=reason)
+        row = render_group(group, tenant_id=estate.tenant_id, reason=reason, day_zero=estate.day_zero)
         groups.setdefault(group.subscription_id, []).append(row)
     return Holdings(estate.day, resources, groups)

@@ -10,12 +10,15 @@ import secrets
 import sys
 import time
 from argparse import ArgumentParser
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from governance.management.commands.prepare_demo import HISTORY_DAYS
+from governance.management.commands.runsimulator import DAY_FILE
 from governance.management.demo_people import PEOPLE, UNINVITED
 from governance.management.supervisor import ProgramEndedError, Supervisor
 from governance.valkey import answers, free_port, valkey_command
@@ -78,6 +81,7 @@ class Command(BaseCommand):
             "PORTAL_URL": f"http://127.0.0.1:{self.port}",
             "DEMO_PASSWORD": password.read_text(encoding="utf-8"),
             "SIGN_IN_B2C_TITLE": "the simulated Azure AD B2C",
+            "AZURE_COST_QUOTAS": "6000/60",  # the simulated Azure does not count; thirteen months would take minutes
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -90,6 +94,8 @@ class Command(BaseCommand):
 
     def _start_azure(self, environment: dict[str, str]) -> dict[str, Any]:
         world = ["--tenants", TENANTS, "--subscriptions", SUBSCRIPTIONS, "--resources", RESOURCES, *self._sign_in()]
+        if not (self.folder / "azure" / DAY_FILE).exists():  # after the first syncs it is today there
+            world += ["--day-zero", datetime.now(UTC).date() - timedelta(days=sum(HISTORY_DAYS))]
         command = [*_manage("runsimulator"), "--port", "0", "--folder", str(self.folder / "azure"), "--json"]
         log = self.supervisor.log_of("azure")
         log.unlink(missing_ok=True)

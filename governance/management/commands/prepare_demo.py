@@ -9,6 +9,7 @@ import os
 import ssl
 import urllib.request
 from collections.abc import Collection
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +19,11 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from audit.models import SyncRun
+from audit.runs import SyncSummary
+from costs.sync import sync_costs
 from governance.management.commands.sync import run_sync
 from governance.management.demo_people import PEOPLE, DemoPerson
 from governance.management.tenants import connected_tenants
-from governance.schedules import KINDS
 from governance.tenancy import Scope, entered
 from tenants.actions import connect_tenant, grant_role, group_tenants
 from tenants.identities import bind_identity
@@ -54,28 +56,43 @@ class Command(BaseCommand):
             _bind(person, accounts[person.email])
         _group("retail", ("contoso", "fabrikam"))
         self._say(f"{len(world['tenants'])} tenants, {len(PEOPLE)} people.")
-        if not _was_synced():
-            self._first_syncs()
+        if not _was_synced("costs"):
+            self._first_syncs(HISTORY_DAYS if not _was_synced("resources") else (0,))
+        _catch_up()
 
-    def _first_syncs(self) -> None:
-        for days in HISTORY_DAYS:
+    def _first_syncs(self, history: Collection[int]) -> None:
+        """Resources and costs as they were some days ago, then as they are: so there are changes, and what moved."""
+        for days in history:
             if days:
                 _simulator("clock", {"advance_days": days})
             for tenant in connected_tenants():
-                for kind in KINDS:
-                    with entered(Scope.of(tenant.id)):
-                        done = run_sync(kind, tenant)
-                    counts = f"{done.created} created, {done.changed} changed, {done.gone} gone"
-                    self._say(f"{done.tenant} {done.kind}: {done.outcome}, {done.received} received, {counts}.")
+                with entered(Scope.of(tenant.id)):
+                    self._tell(run_sync("resources", tenant))
+                    self._tell(sync_costs(tenant, today=_simulated_today()))
+
+    def _tell(self, done: SyncSummary) -> None:
+        counts = f"{done.created} created, {done.changed} changed, {done.gone} gone"
+        self._say(f"{done.tenant} {done.kind}: {done.outcome}, {done.received} received, {counts}.")
 
     def _say(self, words: str) -> None:
         self.stdout.write(words)
         self.stdout.flush()
 
 
-def _was_synced() -> bool:
+def _was_synced(kind: str) -> bool:
     with entered(Scope.every_tenant(reason="The demo looks whether it ran before.")):
-        return bool(SyncRun.objects.finished().exists())
+        return bool(SyncRun.objects.of_kind(kind).finished().exists())
+
+
+def _simulated_today() -> date:
+    return date.fromisoformat(_simulator("health")["date"])
+
+
+def _catch_up() -> None:
+    """A demo that is started again some days later finds its Azure as many days older."""
+    missed = (datetime.now(UTC).date() - _simulated_today()).days
+    if missed > 0:
+        _simulator("clock", {"advance_days": missed})
 
 
 @transaction.atomic

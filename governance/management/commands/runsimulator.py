@@ -4,6 +4,7 @@ import json
 import shlex
 import signal
 import threading
+from datetime import date
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -12,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from governance.azure.simulator.directory import API_SCOPE, B2C_DOMAIN, SIGN_IN_POLICY, Person
 from governance.azure.simulator.server import Simulator
-from governance.azure.simulator.world import Tenant, stored_day
+from governance.azure.simulator.world import Tenant, stored_day, stored_day_zero
 
 DAY_FILE = "world.json"
 WAKE_SECONDS = 0.5
@@ -31,6 +32,12 @@ class Command(BaseCommand):
         parser.add_argument("--resources", type=int, default=300, help="per tenant, on day 0")
         parser.add_argument("--folder", type=Path, default=Path(".simulator"), help="keeps the local CA and the day")
         parser.add_argument("--day", type=int, help="start on this day instead of the stored one")
+        parser.add_argument(
+            "--day-zero",
+            type=date.fromisoformat,
+            metavar="YYYY-MM-DD",
+            help="the date of day 0 instead of the stored one",
+        )
         parser.add_argument("--delegation", action="store_true", help="one subscription is shared by Azure Lighthouse")
         parser.add_argument(
             "--person", action="append", default=[], metavar="EMAIL=NAME", help="somebody who can sign in (repeatable)"
@@ -81,6 +88,7 @@ def _simulator(options: dict[str, Any]) -> Simulator:
             resources_per_tenant=options["resources"],
             day_file=day_file,
             has_delegation=options["delegation"],
+            day_zero=options["day_zero"] or stored_day_zero(day_file),
             host=options["host"],
             port=options["port"],
         )
@@ -104,6 +112,7 @@ def _environment(simulator: Simulator) -> dict[str, str]:
         "AZURE_AUTHORITY_HOST": simulator.url,
         "AZURE_ARM_ENDPOINT": simulator.url,
         "AZURE_GRAPH_ENDPOINT": simulator.url,
+        "AZURE_BLOB_ENDPOINT": simulator.blob_endpoint,
         "AZURE_CA_FILE": str(simulator.ca_file.resolve()),
         "SIGN_IN_B2C_HOST": simulator.url.removeprefix("https://"),
         "SIGN_IN_B2C_TENANT": B2C_DOMAIN,
@@ -154,6 +163,7 @@ def _as_json(simulator: Simulator) -> str:
             "url": simulator.url,
             "ca_file": str(simulator.ca_file.resolve()),
             "day": simulator.day,
+            "date": simulator.today.isoformat(),
             "environment": _environment(simulator),
             "tenants": tenants,
         }
@@ -162,7 +172,7 @@ def _as_json(simulator: Simulator) -> str:
 
 def _in_words(simulator: Simulator) -> str:
     lines = [
-        f"Azure simulator on {simulator.url}, day {simulator.day}. Ctrl-C stops it.",
+        f"Azure simulator on {simulator.url}, day {simulator.day} ({simulator.today}). Ctrl-C stops it.",
         f"Certificate authority: {simulator.ca_file.resolve()}",
         "",
         *(f"export {name}={shlex.quote(value)}" for name, value in _environment(simulator).items()),

@@ -1,0 +1,383 @@
+"""Where the costs of a subscription come from: an export in its storage account, else a cost details report, else a
+query by service and resource group.
+
+The best source that has a month gives it; why no better one did is told with it. Lacking is not failing: no export set
+up, or an offer without reports, is how things are. A source that should have answered and did not makes the next one a
+fallback. What is held with its resources is not overwritten by a fallback that names none: it stays, and is read again.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from costs.files import CostFiles, UnreadableFileError
+from costs.models import CostReceipt, Source
+from costs.months import last_of, spans
+from costs.rows import CostLine, RefusedRow, SliceKey
+from governance.azure.blobs import ExportContainer, download_link
+from governance.azure.cost_calls import CostCalls
+from governance.azure.cost_exports import DATA_SETS, FOCUS, CostExport, ExportRun, list_exports, runs_of
+from governance.azure.cost_reports import CostReport, cost_report
+from governance.azure.costs import MOST_MONTHS, Spent, query_costs
+from governance.azure.errors import (
+    AccessDeniedError,
+    AzureError,
+    BadShapeError,
+    GoneError,
+    NotOfferedError,
+    SignInFailedError,
+    ThrottledError,
+)
+from governance.money import rounded
+
+FRESH = timedelta(hours=36)  # a daily export that is older has stopped, or failed
+LAST_CHARGES_DAY = 5  # of the next month: a delivery made before it may lack late charges
+GROUPING = ("ServiceName", "ResourceGroupName")
+LINES = 5000  # handed to the store at once
+ASKED_TWICE = 2  # how often a report is made whose files cannot be fetched
+REFUSED_SHOWN = 100  # rows of one file that are told one by one
+
+Totals = Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The content of one slice, ready to be stored, for as long as the reading of its month is open."""
+
+    key: SliceKey
+    source: Source
+    reason: str  # why from there
+    until: date  # the last day it can tell of: what a control total is asked for
+    rows: int
+    content_hash: str
+    totals: Totals
+    residual: Totals
+    lines: Callable[[], Iterable[Sequence[CostLine]]]
+    refused: tuple[RefusedRow, ...] = ()
+    refused_count: int = 0
+    fallback_for: str = ""  # what failed that should have given it
+
+    @property
+    def has_resources(self) -> bool:
+        """Whether it names resources."""
+        return self.source != Source.QUERY
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """No source gave the slice."""
+
+    key: SliceKey
+    source: Source
+    verdict: CostReceipt.Verdict  # FAILED or NOT_OFFERED
+    reason: str
+
+
+@dataclass(slots=True)
+class SubscriptionSources:
+    """The sources of one subscription in one run. `months` are all that the run wants of it, by metric."""
+
+    calls: CostCalls
+    subscription_id: str
+    today: date
+    now: datetime
+    months: Mapping[str, Sequence[date]]
+    runs: dict[tuple[str, date], ExportRun] | None = None  # by data set and month
+    exports_failure: str = ""
+    exports_lack: str = "No cost export is set up."
+    lacking: dict[tuple[Source, str], str] = field(default_factory=dict)  # by source and metric: not offered, and why
+    controls: dict[str, dict[date, Totals]] = field(default_factory=dict)
+
+    @contextmanager
+    def reading(self, month: date) -> Iterator["MonthReading"]:
+        """Read one month: its files lie in a folder that is gone afterwards."""
+        with tempfile.TemporaryDirectory(prefix="costs-") as folder, ExitStack() as opened:
+            yield MonthReading(self, month, Path(folder), opened)
+
+    def control(self, month: date, metric: str, until: date) -> Totals | None:
+        """What a cost query says the month cost up to this day, by currency; None when it could not be asked.
+
+        One question for all months the run wants of this metric, as far as the quota lets one have.
+        """
+        known = self.controls.setdefault(metric, {})
+        if month not in known and (Source.QUERY, metric) not in self.lacking:
+            span = next(span for span in spans(self.months[metric], MOST_MONTHS) if month in span)
+            try:
+                self._ask_control(metric, span, until)
+            except NotOfferedError as error:
+                self.lacking[Source.QUERY, metric] = str(error)
+            except (ThrottledError, SignInFailedError):
+                raise
+            except AzureError:
+                return None
+        return known.get(month)
+
+    def export_run(self, metric: str, month: date) -> ExportRun | None:
+        """The newest delivery of an export that has this metric: of the metric alone before one of both."""
+        if self.runs is None:
+            self.runs = self._newest_runs()
+        sets = sorted(
+            (name for name, metrics in DATA_SETS.items() if metric in metrics), key=lambda name: name == FOCUS
+        )
+        return next((self.runs[name, month] for name in sets if (name, month) in self.runs), None)
+
+    def _newest_runs(self) -> dict[tuple[str, date], ExportRun]:
+        runs: dict[tuple[str, date], ExportRun] = {}
+        months = {month for wanted in self.months.values() for month in wanted}
+        try:
+            for export in list_exports(self.calls, self.subscription_id):
+                self.exports_lack = "No cost export has delivered this month."
+                for month, run in runs_of(_container(self.calls, export), export, months).items():
+                    known = runs.get((export.data_set, month))
+                    if known is None or run.submitted_at > known.submitted_at:
+                        runs[export.data_set, month] = run
+        except (ThrottledError, SignInFailedError):
+            raise
+        except AzureError as error:
+            self.exports_failure = f"Cost exports could not be read: {error}"
+        return runs
+
+    def _ask_control(self, metric: str, span: Sequence[date], until: date) -> None:
+        totals: dict[date, dict[str, Decimal]] = {month: {} for month in span}
+        first, last = min(span), max(last_of(month) if last_of(month) < self.today else until for month in span)
+        for row in query_costs(
+            self.calls, self.subscription_id, metric=metric, first=first, last=last, granularity="Monthly"
+        ):
+            if row.month is None:
+                raise BadShapeError("Cost Management's answer by month names none.")
+            of_month = totals.setdefault(row.month, {})
+            of_month[row.currency] = of_month.get(row.currency, Decimal(0)) + row.amount
+        self.controls[metric].update(totals)
+
+
+@dataclass(slots=True)
+class MonthReading:
+    """The way through the sources for one month of one subscription; both metrics share what was downloaded."""
+
+    sources: SubscriptionSources
+    month: date
+    folder: Path
+    opened: ExitStack
+    files: dict[str, CostFiles] = field(default_factory=dict)  # by data set
+    unreadable: dict[str, str] = field(default_factory=dict)  # by data set, why
+
+    def find(self, metric: str, *, is_held_with_resources: bool) -> Found | Missing:
+        """The slice of the best source that has it. Raises ThrottledError, and SignInFailedError."""
+        key = SliceKey(self.sources.subscription_id, self.month, metric)
+        lacks: list[str] = []
+        failures: list[str] = []
+        for source, read in (
+            (Source.EXPORT, self._from_export),
+            (Source.REPORT, self._from_report),
+            (Source.QUERY, self._from_query),
+        ):
+            if source == Source.QUERY and failures and is_held_with_resources:
+                failures.append("What was read before, with its resources, is kept.")
+                return Missing(key, source, CostReceipt.Verdict.FAILED, _words(failures))
+            try:
+                return read(key, lacks, failures)
+            except (ThrottledError, SignInFailedError):
+                raise
+            except NotOfferedError as error:
+                self.sources.lacking[source, metric] = str(error)
+                lacks.append(str(error))
+            except _LackError as error:
+                lacks.append(str(error))
+            except (AzureError, UnreadableFileError) as error:
+                failures.append(f"{source.label}: {error}")
+        verdict = CostReceipt.Verdict.FAILED if failures else CostReceipt.Verdict.NOT_OFFERED
+        return Missing(key, Source.QUERY, verdict, _words(failures or lacks))
+
+    def control(self, found: Found) -> Totals | None:
+        """What a cost query says beside a file; None beside a query, and where nothing could be told yet."""
+        if not found.has_resources or found.until < self.month:
+            return None
+        return self.sources.control(self.month, found.key.metric, found.until)
+
+    # --- an export in its storage account ---
+
+    def _from_export(self, key: SliceKey, lacks: list[str], failures: list[str]) -> Found:
+        run = self.sources.export_run(key.metric, key.month)
+        if run is None:
+            if self.sources.exports_failure:
+                failures.append(self.sources.exports_failure)
+            raise _LackError("" if self.sources.exports_failure else self.sources.exports_lack)
+        delivered = f"Cost export {run.export.name}, delivered {run.submitted_at:%Y-%m-%d %H:%M} UTC."
+        if not self._is_recent(run):
+            raise BadShapeError(f"{delivered} It has stopped since.")
+        files = self._delivered(run)
+        whole_days = run.submitted_at.date() - timedelta(days=1)  # the day it was made is told in part at best
+        found = self._content(key, files, Source.EXPORT, delivered, announced=run.rows)
+        return replace(found, until=min(found.until, whole_days))
+
+    def _is_recent(self, run: ExportRun) -> bool:
+        """A delivery of the open month is at most a day and a half old; one of another month has its late charges."""
+        age = self.sources.now - run.submitted_at
+        late = last_of(run.month) + timedelta(days=LAST_CHARGES_DAY)
+        return age <= FRESH or (run.submitted_at.date() >= late and last_of(run.month) < self.sources.today)
+
+    def _delivered(self, run: ExportRun) -> CostFiles:
+        name = run.export.data_set
+        if name in self.unreadable:
+            raise UnreadableFileError(self.unreadable[name])
+        if name not in self.files:
+            try:
+                container, paths = _container(self.sources.calls, run.export), []
+                for number, file in enumerate(run.files):
+                    paths.append(self.folder / f"{name}-{number}{suffix_of(file.name)}")
+                    container.download(file.name, paths[-1], expected_bytes=file.bytes)
+                self.files[name] = self._open(paths, None if name == FOCUS else DATA_SETS[name][0])
+            except (AzureError, UnreadableFileError) as error:
+                self.unreadable[name] = str(error)
+                raise
+        return self.files[name]
+
+    # --- a cost details report ---
+
+    def _from_report(self, key: SliceKey, lacks: list[str], failures: list[str]) -> Found:
+        if told := self.sources.lacking.get((Source.REPORT, key.metric)):
+            raise _LackError(told)
+        files = self._reported(key)
+        reason = _words([*lacks, *failures])
+        if files is None:
+            return _of_lines(key, [], Source.REPORT, reason, failures, until=self._until)
+        return self._content(key, files, Source.REPORT, reason, failures=failures)
+
+    def _reported(self, key: SliceKey) -> CostFiles | None:
+        """The files of a report; None when it says that there is nothing. One whose links died is made once more."""
+        for attempt in range(ASKED_TWICE):
+            report = cost_report(
+                self.sources.calls, key.subscription_id, metric=key.metric, first=key.month, last=self._until
+            )
+            if not report.blobs:
+                return None
+            try:
+                return self._open(self._fetched(report, key.metric), key.metric)
+            except (AccessDeniedError, GoneError):
+                if attempt == ASKED_TWICE - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _fetched(self, report: CostReport, metric: str) -> list[Path]:
+        suffix, paths = ".csv.gz" if report.is_compressed else ".csv", []
+        for number, blob in enumerate(report.blobs):
+            paths.append(self.folder / f"report-{metric}-{number}{suffix}")
+            download_link(self.sources.calls.azure, blob.link, paths[-1], expected_bytes=blob.bytes)
+        return paths
+
+    # --- a query ---
+
+    def _from_query(self, key: SliceKey, lacks: list[str], failures: list[str]) -> Found:
+        if told := self.sources.lacking.get((Source.QUERY, key.metric)):
+            raise _LackError(told)
+        rows = list(
+            query_costs(
+                self.sources.calls,
+                key.subscription_id,
+                metric=key.metric,
+                first=key.month,
+                last=self._until,
+                grouping=GROUPING,
+            )
+        )
+        return _of_lines(key, rows, Source.QUERY, _words([*lacks, *failures]), failures, until=self._until)
+
+    # --- files ---
+
+    @property
+    def _until(self) -> date:
+        return min(last_of(self.month), self.sources.today)
+
+    def _open(self, paths: Sequence[Path], metric: str | None) -> CostFiles:
+        return self.opened.enter_context(CostFiles(paths, metric=metric))
+
+    def _content(
+        self,
+        key: SliceKey,
+        files: CostFiles,
+        source: Source,
+        reason: str,
+        *,
+        announced: int | None = None,
+        failures: Sequence[str] = (),
+    ) -> Found:
+        """The slice out of files that may hold others too: of other subscriptions, and of the other metric."""
+        if announced is not None and announced != files.rows:
+            raise BadShapeError(f"The delivery announces {announced} rows and has {files.rows}.")
+        there = {content.key: content for content in files.slices()}
+        content = there.get(key)
+        found = _of_lines(key, [], source, reason, failures, until=self._until)
+        if content is not None:
+            found = replace(
+                found,
+                rows=content.rows,
+                content_hash=content.content_hash,
+                totals=content.totals,
+                residual=content.residual,
+                lines=lambda: files.lines(key, size=LINES),
+            )
+        strays = [
+            RefusedRow("", 0, f"{other.rows} row(s) of {row.month:%Y-%m} stand in the files of {key.month:%Y-%m}.")
+            for row, other in there.items()
+            if (row.subscription_id, row.metric) == (key.subscription_id, key.metric) and row != key
+        ]
+        refused = (*strays, *islice(files.refused(), REFUSED_SHOWN))
+        return replace(found, refused=refused, refused_count=len(strays) + files.refused_count)
+
+
+class _LackError(Exception):
+    """A source does not have the slice, as is to be expected. Its text says why."""
+
+
+def _words(parts: Sequence[str]) -> str:
+    return " ".join(dict.fromkeys(filter(None, parts)))
+
+
+def suffix_of(name: str) -> str:
+    """`.csv`, `.csv.gz`, `.parquet` …, by which a file is told apart."""
+    return "".join(PurePosixPath(name).suffixes[-2:]).lower() if name.lower().endswith(".gz") else _last_suffix(name)
+
+
+def _last_suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _container(calls: CostCalls, export: CostExport) -> ExportContainer:
+    return ExportContainer(calls.azure, export.account, export.container)
+
+
+def _of_lines(
+    key: SliceKey, rows: Sequence[Spent], source: Source, reason: str, failures: Sequence[str], *, until: date
+) -> Found:
+    """What a query gave, or nothing at all, in the form of a file's slice."""
+    lines = sorted(_line(row, key) for row in rows)
+    totals: dict[str, Decimal] = {}
+    residual: dict[str, Decimal] = {}
+    for row in rows:
+        totals[row.currency] = totals.get(row.currency, Decimal(0)) + row.amount
+        residual[row.currency] = residual.get(row.currency, Decimal(0)) + row.amount - rounded(row.amount)
+    return Found(
+        key=key,
+        source=source,
+        reason=reason,
+        until=until,
+        rows=len(lines),
+        content_hash=hashlib.sha256(repr((source.value, lines)).encode()).hexdigest(),
+        totals=totals,
+        residual=residual,
+        lines=lambda: (lines[start : start + LINES] for start in range(0, len(lines), LINES)),
+        fallback_for=_words(failures),
+    )
+
+
+def _line(row: Spent, key: SliceKey) -> CostLine:
+    if row.day is None or row.day.replace(day=1) != key.month:
+        raise BadShapeError(f"Cost Management's answer for {key.month:%Y-%m} has a row of {row.day}.")
+    service, group = row.groups
+    return CostLine(row.day, row.currency, rounded(row.amount), service=service, resource_group=group)
