@@ -4,7 +4,7 @@ Each is printed with the table of its numbers. Sizes are in percent of the drawi
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -84,6 +84,15 @@ def bars(
         total=total,
         others=len(rest),
         others_value=sum(value for _, value in rest),
+    )
+
+
+def with_others(chart: Bars, others: int, value: Number) -> Bars:
+    """The chart with more that it does not show: so many labels holding so much."""
+    total = chart.total + value
+    rows = tuple(replace(bar, part=_percent(bar.value, total)) for bar in chart.rows)
+    return replace(
+        chart, rows=rows, total=total, others=chart.others + others, others_value=chart.others_value + value
     )
 
 
