@@ -1,8 +1,9 @@
 """Days and months as money is asked for, and how far a reading of an open month reaches. Pure."""
 
-from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
+
+from costs.finality import last_day, next_month
 
 # Usage arrives 8 to 24 hours after it happened, so the day before a reading is not whole yet:
 # https://learn.microsoft.com/azure/cost-management-billing/costs/understand-cost-mgt-data
@@ -30,7 +31,7 @@ class Span:
     def months(self) -> list[date]:
         """The months it touches, by their first day, in order."""
         found = [self.first.replace(day=1)]
-        while (following := month_after(found[-1])) <= self.last:
+        while (following := next_month(found[-1])) <= self.last:
             found.append(following)
         return found
 
@@ -54,16 +55,6 @@ class Span:
             end = last_day(last)
             return Span(first, end if self.is_whole_months else min(end, last.replace(day=min(self.last.day, end.day))))
         return Span(self.first - timedelta(days=self.days), self.first - timedelta(days=1))
-
-
-def last_day(day: date) -> date:
-    """The last day of its month."""
-    return day.replace(day=monthrange(day.year, day.month)[1])
-
-
-def month_after(month: date) -> date:
-    """The first day of the month after."""
-    return last_day(month) + timedelta(days=1)
 
 
 def months_before(month: date, number: int) -> date:

@@ -20,6 +20,7 @@ from costs.spans import Span, finished_until
 from tenants.models import Subscription
 
 NAMED = 20  # subscriptions listed by name in one answer; the others are counted
+NAMES_NONE = "Its source names neither resources nor tags."
 
 
 class State(StrEnum):
@@ -196,7 +197,13 @@ def standing_of(question: Question, *, today: date) -> Standing:
 
 
 def slices_of(question: Question) -> QuerySet[Any]:
-    """The slices that a question touches."""
+    """The slices that can answer a question: of a tag or a resource only those whose source names them can."""
+    rows = _stored(question)
+    narrowed = question.narrowed
+    return rows.filter(has_resources=True) if narrowed.tag or narrowed.resource is not None else rows
+
+
+def _stored(question: Question) -> QuerySet[Any]:
     rows = CostSlice.objects.of_metric(question.metric).for_tenants(question.tenants)
     rows = rows.filter(month__gte=question.first.replace(day=1), month__lte=question.last)
     wanted = question.narrowed.subscription
@@ -213,8 +220,8 @@ def subscriptions_of(question: Question) -> QuerySet[Any]:
 
 
 def _whole_until(read: Read) -> date:
-    """The last day of its month that is whole in these slices."""
-    return finished_until(read.read_on) if read.finality == Finality.ESTIMATE else date.max
+    """The last day that is whole in these slices. A final month is, whenever it was read."""
+    return date.max if read.finality == Finality.FINAL else finished_until(read.read_on)
 
 
 def _reach(read: Read) -> date:
@@ -263,10 +270,12 @@ def _midnight(day: date) -> datetime:
 
 
 def _reasons(question: Question, named: Collection[Subscription], months: Sequence[date]) -> dict[Any, str]:
-    """What the last attempt at each slice said."""
+    """Why it lacks a slice: what the last attempt at it said, or that the slice there is cannot answer."""
+    poor = _stored(question).filter(subscription__in=named, has_resources=False)
     rows = CostReceipt.objects.filter(metric=question.metric, month__in=months, subscription__in=named)
     tried = rows.for_tenants({one.tenant_id for one in named}).order_by("at", "id")
-    return {(key, month): reason for key, month, reason in tried.values_list("subscription_id", "month", "reason")}
+    said = {(key, month): reason for key, month, reason in tried.values_list("subscription_id", "month", "reason")}
+    return said | dict.fromkeys(poor.values_list("subscription_id", "month"), NAMES_NONE)
 
 
 def _refused(question: Question) -> tuple[RefusedSlice, ...]:

@@ -51,7 +51,7 @@ UNTOLD, NONE = Key(Kind.UNTOLD), Key(Kind.NONE)
 
 
 def groups(question: Question, by: Sequence[Dimension] = (), *, per_day: bool = False) -> list[Group]:
-    """The sums by these dimensions, currency, and day if wanted. At most six queries. Raises UnanswerableError."""
+    """The sums by these dimensions, currency, and day if wanted. At most seven queries. Raises UnanswerableError."""
     tags = {one.tag for one in by if one.kind == TAG}
     condition = question.narrowed.tag
     named = tags | ({condition.name} if condition else set())
@@ -158,7 +158,8 @@ def _by_tag(question: Question, by: Sequence[Dimension], tag: str, *, per_day: b
     columns, readers = [_column(one) for one in others], [_native] * len(others)
     every = _narrowed(DailyCost, question)
     whole = _summed(every, columns, readers, per_day=per_day)
-    untold = _summed(_without_resources(every), columns, readers, per_day=per_day)
+    poor = _summed(_without_resources(every), columns, readers, per_day=per_day)
+    untold = _less(poor, _summed(_without_resources(rows), columns, readers, per_day=per_day))
     has_it = _summed(rows, columns, readers, per_day=per_day)
     untagged = _less(whole, [*untold, *has_it])
     return [*tagged, *_with(untagged, by, _is_tag, NONE), *_with(untold, by, _is_tag, UNTOLD)]
