@@ -6,12 +6,14 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from costs.models import CostedResource, CostRecord, CostTag, Metric
 from costs.questions import DIMENSIONS, TAG, Dimension, Narrowing, Question, TagCondition
 from costs.spans import Span, last_day, months_before
-from governance.filters import TextFilter, Words, WordsFilter
+from governance.filters import MomentFilter, TextFilter, Words, WordsFilter
 from governance.ui import cells
 from governance.ui.listing import Column, Listing
 from inventory.lists import folded
@@ -197,8 +199,6 @@ class CostListFilter(TenantOwnedFilterSet):
 
 def _folded_column(queryset: QuerySet[Any], column: str, value: Words) -> QuerySet[Any]:
     """Rows as they came keep their letter case; what is asked for is compared without it."""
-    from django.db.models.functions import Lower
-
     return folded(value).narrow(queryset.annotate(**{f"{column}_folded": Lower(column)}), f"{column}_folded")
 
 
@@ -231,6 +231,24 @@ class ExplorerFilter(CostListFilter):
         return tuple(dict.fromkeys(chosen)) or (Dimension("service"),)
 
 
+# --- what moved ---
+
+
+class MovedFilter(CostListFilter):
+    """What moved since a moment: its days are those on which we learned of it."""
+
+    since = MomentFilter(method="keep", label="Moved since (UTC)")
+    until = period = resource_group = service = region = charge_type = tag = resource = None
+
+    def is_valid(self) -> bool:
+        """True when everything can be read."""
+        return bool(TenantOwnedFilterSet.is_valid(self))
+
+    def narrowing(self) -> Narrowing:
+        """Of which subscriptions."""
+        return Narrowing(subscription=_lower(self.form.cleaned_data["subscription"]))
+
+
 # --- the rows ---
 
 
@@ -241,8 +259,6 @@ class RecordListFilter(CostListFilter):
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """The rows of one metric and these days."""
-        from django.utils import timezone
-
         rows: QuerySet[Any] = super().filter_queryset(queryset)
         span = self.span(timezone.now().date())
         narrowed: QuerySet[Any] = rows.of_metric(self.metric_asked).between(span.first, span.last)  # type: ignore[attr-defined]

@@ -17,6 +17,7 @@ from tenants.models import Tenant, TenantGroup
 
 PLACES = (
     ("Overview", "portal:overview"),
+    ("Costs", "costs:overview"),
     ("Resources", "inventory:resources"),
     ("Orphans", "inventory:orphans"),
     ("Changes", "inventory:changes"),

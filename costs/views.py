@@ -1,0 +1,167 @@
+"""The pages of costs: overview, explorer, the rows, and what moved."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from costs.exploring import explore
+from costs.files_of_cuts import RefusedCutError, cut_file
+from costs.lists import EXPLORER, PERIODS, RECORDS, CostListFilter, ExplorerFilter, MovedFilter, dimension_choices
+from costs.models import CostTag, Metric
+from costs.moved import moved_since
+from costs.overview import cost_overview
+from costs.questions import UnanswerableError
+from governance.access import Permission
+from governance.caching import kept
+from governance.gate import requires
+from governance.ui.list_page import ListPage
+from tenants.freshness import coverage_asked_for
+from tenants.lists import TenantOwnedFilterSet, tenants_asked_for
+from tenants.models import Subscription, Tenant, TenantGroup
+
+TAGS_OFFERED = 100
+SUBSCRIPTIONS_OFFERED = 500
+LOOKED_BACK_DAYS = 7
+
+
+@require_safe
+@requires(Permission.SEE)
+def overview(request: HttpRequest) -> HttpResponse:
+    """This month against the last, thirteen months, what moved most, and where it goes."""
+    asked = OverviewFilter(request.GET)
+    if not asked.is_valid():
+        return _refused(request, "costs/overview.html", asked)
+    found = cost_overview(tenants_asked_for(asked), asked.metric_asked, today=_today())
+    return render(request, "costs/overview.html", {**_usual(asked), "found": found, "standing": found.standing})
+
+
+@require_safe
+@requires(Permission.SEE)
+def explorer(request: HttpRequest) -> HttpResponse:
+    """Costs by one or two dimensions: chart, table, one level deeper with each link."""
+    asked = ExplorerFilter(request.GET, queryset=RECORDS.rows().none())
+    if not asked.is_valid():
+        return _refused(request, "costs/explore.html", asked)
+    question = asked.question(_today())
+    try:
+        found = explore(question, asked.dimensions, request.GET, today=_today())
+    except UnanswerableError as error:
+        asked.refuse(str(error))
+        asked.is_valid()
+        return _refused(request, "costs/explore.html", asked)
+    context = {**_usual(asked), "found": found, "by": asked.dimensions, "standing": found.found.standing}
+    return render(request, "costs/explore.html", {**context, "question": question})
+
+
+@require_POST
+@requires(POST=Permission.EXPORT)
+def export(request: HttpRequest) -> HttpResponseBase:
+    """The explorer's table as CSV or Excel."""
+    try:
+        return cut_file(
+            request.POST.get("query", ""),
+            format=request.POST.get("format", ""),
+            for_whom=str(request.user),
+            today=_today(),
+        )
+    except RefusedCutError as error:
+        return render(request, "portal/export_refused.html", {"problems": error.problems}, status=400)
+
+
+@require_safe
+@requires(Permission.SEE)
+def records(request: HttpRequest) -> HttpResponse:
+    """The rows of cost as they came."""
+    page = ListPage(request, RECORDS)
+    return page.render(
+        "costs/records.html",
+        choices=filter_choices(),
+        coverage=coverage_asked_for(page.asked, "costs"),
+        periods=PERIODS,
+        metrics=Metric.choices,
+        usual={"metric": page.asked.metric_asked} if page.is_valid else {},
+        span=page.asked.span(_today()) if page.is_valid else None,
+    )
+
+
+@require_safe
+@requires(Permission.SEE)
+def moved(request: HttpRequest) -> HttpResponse:
+    """What was told before a moment and is told otherwise now."""
+    asked = MovedFilter(request.GET, queryset=RECORDS.rows().none())
+    if not asked.is_valid():
+        return _refused(request, "costs/moved.html", asked)
+    since = asked.form.cleaned_data["since"] or _midnight() - timedelta(days=LOOKED_BACK_DAYS)
+    found = moved_since(
+        since,
+        metric=asked.metric_asked,
+        tenants=tenants_asked_for(asked),
+        subscription=asked.narrowing().subscription,
+    )
+    return render(request, "costs/moved.html", {**_usual(asked), "found": found, "since": since})
+
+
+class OverviewFilter(TenantOwnedFilterSet):
+    """The overview is narrowed by nothing but tenants; it shows one metric."""
+
+    passed_through: frozenset[str] = frozenset()
+    metric = CostListFilter.base_filters["metric"]
+
+    class Meta:
+        model = Subscription
+        fields: list[str] = []
+
+    @property
+    def metric_asked(self) -> str:
+        """The metric in force."""
+        return str(self.form.cleaned_data.get("metric") or Metric.ACTUAL)
+
+
+def _usual(asked: Any) -> dict[str, Any]:
+    """What each of these pages has."""
+    return {
+        "filter": asked,
+        "problems": {},
+        "coverage": coverage_asked_for(asked, "costs"),
+        "metric": Metric(asked.metric_asked),
+        "metrics": Metric.choices,
+        "periods": PERIODS,
+        "choices": filter_choices(),
+        "listing": EXPLORER,
+        "today": _today(),
+    }
+
+
+def _refused(request: HttpRequest, template: str, asked: Any) -> HttpResponse:
+    context = {"filter": asked, "problems": asked.problems(), "metrics": Metric.choices, "periods": PERIODS}
+    context |= {"choices": filter_choices(), "listing": EXPLORER}
+    return render(request, template, context, status=400)
+
+
+def filter_choices() -> dict[str, list[Any]]:
+    """What the filters offer. Kept until a sync stores something."""
+    there = kept("cost-filter-choices", version=Tenant.objects.version(), compute=_choices_now)
+    return {**there, "groups": list(TenantGroup.objects.values_list("name", flat=True))}
+
+
+def _choices_now() -> dict[str, list[Any]]:
+    subscriptions = Subscription.objects.order_by("name").values_list("subscription_id", "name")
+    tags = list(CostTag.objects.order_by("key").values_list("key", flat=True).distinct()[:TAGS_OFFERED])
+    return {
+        "tenants": list(Tenant.objects.values_list("name", flat=True)),
+        "subscriptions": list(subscriptions[:SUBSCRIPTIONS_OFFERED]),
+        "dimensions": dimension_choices(tags),
+        "tags": tags,
+    }
+
+
+def _today() -> Any:
+    return timezone.now().astimezone(UTC).date()
+
+
+def _midnight() -> datetime:
+    return datetime.combine(_today(), datetime.min.time(), tzinfo=UTC)
