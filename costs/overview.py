@@ -24,7 +24,7 @@ STATE_WORDS = {
     State.PARTIAL: "some subscriptions were never read",
     State.UNKNOWN: "never read",
 }
-BLOCKS = {State.COMPLETE: "", State.UNFINISHED: "unfinished", State.PARTIAL: "partial-sum", State.UNKNOWN: ""}
+BLOCKS = {State.COMPLETE: "", State.UNFINISHED: "unfinished", State.PARTIAL: "", State.UNKNOWN: ""}
 
 
 @dataclass(frozen=True, slots=True)

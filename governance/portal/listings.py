@@ -2,9 +2,10 @@
 
 from costs.lists import EXPLORER, RECORDS
 from governance.portal.audit_lists import AUDIT
+from governance.portal.orphans import ORPHANS
 from governance.portal.sync_lists import SYNCS_LIST
 from governance.ui.listing import Listing
-from inventory.hygiene_lists import CHANGES, ORPHANS
+from inventory.hygiene_lists import CHANGES
 from inventory.lists import RESOURCES
 from inventory.tag_lists import TAG_RULES, VIOLATIONS
 from tenants.people_lists import GROUPS

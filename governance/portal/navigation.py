@@ -19,7 +19,7 @@ PLACES = (
     ("Overview", "portal:overview"),
     ("Costs", "costs:overview"),
     ("Resources", "inventory:resources"),
-    ("Orphans", "inventory:orphans"),
+    ("Orphans", "portal:orphans"),
     ("Changes", "inventory:changes"),
     ("Tags", "inventory:tags"),
     ("Syncs", "portal:syncs"),

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from costs.models import Metric
+from costs.models import CostRecord, Metric
+from costs.rows import CostLine
 from costs.spans import Span, last_day, months_before
 from inventory.models import Resource
 from tenants.models import Subscription
@@ -25,6 +26,20 @@ def fill(
         for metric in Metric.values:
             lines = _lines(subscription, resources, Span(month, min(last_day(month), today - timedelta(days=1))), currency, chance)
             store(subscription, month, lines, metric=metric, read_at=_read_at(month, today))
+
+
+def restate(subscription: Subscription, *, today: date) -> None:
+    """Last month of a subscription is told otherwise than it was: one service less, and one day of another more."""
+    month = months_before(today.replace(day=1), 1)
+    rows = CostRecord.objects.filter(subscription=subscription, month=month, metric=Metric.ACTUAL).order_by("id")
+    names = ("day", "currency", "amount", "azure_id", "azure_id_hash", "resource_group", "service", "meter", "region")
+    told = [CostLine(**row) for row in rows.values(*names, "charge_type")]
+    lines = [
+        one._replace(amount=one.amount * 2) if one.service == "Storage" and one.day.day < 4 else one
+        for one in told
+        if one.service != "Bandwidth" or one.day.day < 20
+    ]
+    store(subscription, month, lines, read_at=_read_at(month, today) + timedelta(days=2))
 
 
 def _read_at(month: date, today: date) -> datetime:
