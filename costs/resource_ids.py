@@ -1,5 +1,6 @@
 """What the id of a resource says about it. Pure."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 LONGEST_ID, LONGEST_NAME, LONGEST_WORD, LONGEST_REGION = 2048, 512, 256, 64
@@ -26,7 +27,7 @@ def parts_of(azure_id: str) -> Named:
 
 
 def _group(folded: list[str]) -> str:
-    return next((after for word, after in zip(folded, folded[1:], strict=False) if word == "resourcegroups"), "")
+    return next((after for word, after in pairwise(folded) if word == "resourcegroups"), "")
 
 
 def _type(folded: list[str]) -> str:

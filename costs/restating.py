@@ -52,11 +52,14 @@ def totals(rows: CostQuerySet) -> dict[str, Decimal]:
     return dict(rows.order_by().values_list("currency").annotate(total=Sum("amount")))
 
 
-def note(one: OneSlice, before: Told, receipt: CostReceipt, *, has_resources: bool) -> None:
-    """Write what moved. To be called once the rows are new, and while the sums are the old ones."""
-    rows = one.of(CostRecord)
-    after = totals(rows)
-    arrived = totals(rows if before.until is None else rows.filter(day__gt=before.until))
+def note(
+    one: OneSlice, before: Told, after: Mapping[str, Decimal], receipt: CostReceipt, finest: str, *, by_resource: bool
+) -> None:
+    """Write what moved. To be called once the rows are new, and while the daily sums are the old ones.
+
+    `after` are the totals of the new rows, `finest` the table of `rollups.finest_sums`.
+    """
+    arrived = after if before.until is None else totals(one.of(CostRecord).filter(day__gt=before.until))
     for currency in sorted({*before.totals, *after}):
         was, came = before.totals.get(currency, NOTHING), arrived.get(currency, NOTHING)
         now = after.get(currency, NOTHING)
@@ -74,30 +77,31 @@ def note(one: OneSlice, before: Told, receipt: CostReceipt, *, has_resources: bo
             after=now,
             finality_before=before.finality,
         )
-        if not _lines(one, before, row, by_resource=before.has_resources and has_resources) and not came:
-            row.delete()  # nothing moved
+        moved = 0 if before.until is None else _lines(one, before.until, row, finest, by_resource=by_resource)
+        if not moved and not came:
+            row.delete()
 
 
-def _lines(one: OneSlice, before: Told, restatement: Restatement, *, by_resource: bool) -> int:
+def _lines(one: OneSlice, until: date, restatement: Restatement, finest: str, *, by_resource: bool) -> int:
     """Write each day, service and resource that differs among the days that had been told. Returns how many do."""
-    if before.until is None:
-        return 0
     keys = ("day", "service", "azure_id_hash") if by_resource else ("day", "service")
-
-    def side(model: Any) -> tuple[tuple[str, ...], Any]:
-        rows = one.of(model).filter(currency=restatement.currency, day__lte=before.until)
-        return (*keys, "amount"), rows.values_list(*keys, "amount")
-
-    sides = {"earlier": side(DailyResourceCost if by_resource else DailyCost), "later": side(CostRecord)}
-    named = ", ".join(keys)
+    model: Any = DailyResourceCost if by_resource else DailyCost
+    sums = one.of(model).filter(currency=restatement.currency, day__lte=until).values_list(*keys, "amount")
+    by = ", ".join(keys)
     both = (
-        f"SELECT {named}, amount AS told, 0 AS tells FROM earlier UNION ALL "  # noqa: S608
-        f"SELECT {named}, 0 AS told, amount AS tells FROM later"
+        f"SELECT {by}, amount AS told, 0 AS tells FROM earlier UNION ALL "  # noqa: S608
+        f"SELECT {by}, 0 AS told, amount AS tells FROM {finest} AS sums WHERE currency = %s AND day <= %s"
     )
-    shown = named if by_resource else f"{named}, ''"
+    shown = by if by_resource else f"{by}, ''"
     select = (
         f"SELECT {shown}, SUM(told), SUM(tells) FROM ({both}) AS compared "  # noqa: S608
-        f"GROUP BY {named} HAVING SUM(told) <> SUM(tells)"
+        f"GROUP BY {by} HAVING SUM(told) <> SUM(tells)"
     )
-    alike = {"tenant": one.tenant, "restatement": restatement.id}
-    return bulk.insert_select(RestatementLine, LINE_COLUMNS, select, sides, alike=alike)
+    return bulk.insert_select(
+        RestatementLine,
+        LINE_COLUMNS,
+        select,
+        {"earlier": ((*keys, "amount"), sums)},
+        given=(restatement.currency, until.isoformat()),
+        alike={"tenant": one.tenant, "restatement": restatement.id},
+    )

@@ -22,6 +22,7 @@ from costs.costed import CostedResources
 from costs.credibility import Reading, doubt
 from costs.finality import finality, next_month
 from costs.models import CostReceipt, CostRecord, CostSlice, DailyCost, Source
+from costs.restating import Told
 from costs.rows import CostLine, SliceKey
 from costs.slices import OneSlice
 from costs.tag_sets import TagSets
@@ -31,7 +32,7 @@ from tenants.actions import bump_data_version
 from tenants.models import Subscription
 
 # What a CostLine holds, in its order; its tags become the key of their set.
-COLUMNS = (*CostLine._fields[:-1], "tag_set")
+COLUMNS = (*list(CostLine.__annotations__)[:-1], "tag_set")
 LONGEST_REASON = 1000
 NOT_YET = ""  # the content hash of a slice that is being stored for the first time
 
@@ -46,7 +47,7 @@ class _DoubtedError(Exception):
     """The reading is not believed; what was written of it is rolled back."""
 
 
-def replace_slice(
+def replace_slice(  # noqa: PLR0913 - all that is known of a reading, each by its name
     tenant_id: UUID,
     subscription: Subscription,
     key: SliceKey,
@@ -88,7 +89,7 @@ def replace_slice(
     return arrival.store(batches)
 
 
-def note_failure(
+def note_failure(  # noqa: PLR0913 - as above
     tenant_id: UUID,
     subscription: Subscription,
     key: SliceKey,
@@ -100,7 +101,7 @@ def note_failure(
     at: datetime,
     run: SyncRun | None,
 ) -> CostReceipt:
-    """Write down that a slice could not be read (FAILED), or that its offer has none (NOT_OFFERED). It stays as it is."""
+    """Write down that a slice could not be read (FAILED) or is not offered (NOT_OFFERED). It stays as it is."""
     _require_own(tenant_id, subscription, key)
     receipt: CostReceipt = CostReceipt.objects.create(
         tenant_id=tenant_id,
@@ -151,9 +152,7 @@ class _Arrival:
             with transaction.atomic():
                 self._replace(batches)
                 self._require_belief(before.totals)
-                if not is_new:
-                    restating.note(self.one, before, self.receipt, has_resources=self.has_resources)
-                rollups.recompute(self.one, has_resources=self.has_resources)
+                self._sum_up(None if is_new else before)
                 self._require_exact()
         except _DoubtedError as why:
             return self._refused(held, before.totals, str(why), is_new=is_new)
@@ -210,9 +209,17 @@ class _Arrival:
                 self._count(lines)
                 keys = tags.keys_of(line.tags for line in lines)
                 resources.note(lines)
-                write([(*line[:-1], keys[line.tags]) for line in lines])
+                write([line[:-1] + (keys[line.tags],) for line in lines])  # noqa: RUF005 - half the time
         tags.write()
         resources.write()
+
+    def _sum_up(self, before: Told | None) -> None:
+        """Write what moved since `before`, then the new sums over the old ones."""
+        with rollups.finest_sums(self.one) as finest:
+            if before is not None:
+                by_resource = before.has_resources and self.has_resources
+                restating.note(self.one, before, self.totals, self.receipt, finest, by_resource=by_resource)
+            rollups.rewrite(self.one, finest, has_resources=self.has_resources)
 
     def _count(self, lines: Sequence[CostLine]) -> None:
         """Count and add up. Raises ValueError for a row that does not belong here: a reader's bug, not Azure's."""

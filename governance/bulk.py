@@ -65,11 +65,13 @@ def insert_select(
     parts: Mapping[str, tuple[Sequence[str], "models.QuerySet[Any]"]],
     *,
     alike: Mapping[str, Any],
+    given: Sequence[str] = (),
 ) -> int:
     """INSERT ... SELECT within the database: one row, with a key, for each that `select` finds. Returns how many.
 
     `select` is SQL that every engine reads, over `parts`: by name, the columns and the unordered `values_list` of each.
-    It gives `columns` in their order; `alike` are those with the same value in every row, the tenant among them.
+    It gives `columns` in their order; `given` stands for each %s in it. `alike` are the columns with the same value in
+    every row, the tenant among them.
     """
     _require_writable(alike["tenant"])
     try:
@@ -77,10 +79,36 @@ def insert_select(
     except EmptyResultSet:
         raise ValueError("A part of the statement can have no rows: ask only for what is in scope.") from None
     statement = selecting_insert(model, columns, select, [part[:3] for part in compiled], tuple(alike))
-    given = [_adapted(field, value) for field, value in zip(_fields(model, alike), alike.values(), strict=True)]
+    same = [_adapted(field, value) for field, value in zip(_fields(model, alike), alike.values(), strict=True)]
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*(value for part in compiled for value in part[3]), *given])
+        cursor.execute(statement, [*(value for part in compiled for value in part[3]), *given, *same])
         return int(cursor.rowcount)
+
+
+@contextmanager
+def set_aside(fields: Sequence[Any], rows: "models.QuerySet[Any]") -> Iterator[str]:
+    """A temporary table of what a `values_list` finds now, until the block ends: its name, for `insert_select`.
+
+    Its columns are named and typed as `fields`.
+    """
+    vendor = connection.vendor
+    name = f"{'#' if vendor == 'microsoft' else ''}aside_{new_id().hex[-12:]}"
+    sql, parameters = rows.query.sql_with_params()
+    create, fill = setting_aside(name, fields, sql)
+    with connection.cursor() as cursor:
+        cursor.execute(create)  # apart from filling it: what SQL Server makes in a statement with parameters ends there
+        cursor.execute(fill, parameters)
+    yield name
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {name}")
+
+
+def setting_aside(name: str, fields: Sequence[Any], sql: str) -> tuple[str, str]:
+    """The statements that make the table and fill it; the parameters are those of `sql`."""
+    is_sql_server = connection.vendor == "microsoft"
+    types = [_sql_server_type(field) if is_sql_server else field.db_type(connection) for field in fields]
+    columns = ", ".join(f"{field.name} {kind}" for field, kind in zip(fields, types, strict=True))
+    return f"CREATE {'' if is_sql_server else 'TEMPORARY '}TABLE {name} ({columns})", f"INSERT INTO {name} {sql}"
 
 
 def selecting_insert(
@@ -90,7 +118,7 @@ def selecting_insert(
     parts: Sequence[tuple[str, Sequence[str], str]],
     alike: Sequence[str],
 ) -> str:
-    """The statement of `insert_select`; its parameters are those of the parts, then the values of `alike`."""
+    """The statement of `insert_select`. Its parameters: those of the parts, of `select`, the values of `alike`."""
     places = [f"c{place}" for place in range(len(columns))]
     tables = [f"{name} ({', '.join(names)}) AS ({sql})" for name, names, sql in parts]
     tables.append(f"made ({', '.join(places)}) AS ({select})")
@@ -274,7 +302,7 @@ def _as_sqlite(field: Any, values: Sequence[Any]) -> Sequence[Any]:
     if kind == "UUIDField":
         return [None if value is None else value.hex for value in values]
     if isinstance(field, AmountField):
-        return [None if value is None else in_units(value) for value in values]
+        return in_units(values)
     if kind == "DecimalField":
         return [field.get_db_prep_value(value, connection) for value in values]
     if kind in {"DateTimeField", "DateField"}:

@@ -5,6 +5,7 @@ NUMERIC(28, 9) on servers; on SQLite, whose SUM of decimals is a float, whole bi
 An amount means nothing without the currency that stands beside it.
 """
 
+from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.db import models
 
 DIGITS, PLACES = 28, 9
 UNIT = Decimal(1).scaleb(-PLACES)
+UNITS = Decimal((0, (1,), PLACES))  # in one; its single digit keeps a product as exact as the amount
 NOTHING = Decimal(0)
 
 
@@ -21,12 +23,12 @@ def rounded(amount: Decimal) -> Decimal:
     return amount.quantize(UNIT, ROUND_HALF_EVEN)
 
 
-def in_units(amount: Decimal) -> int:
-    """The amount in billionths. Raises ValueError when it has more places than are stored."""
-    scaled = amount.scaleb(PLACES)
-    units = int(scaled)
+def in_units(amounts: Sequence[Decimal | None]) -> list[int | None]:
+    """Many amounts in billionths, as SQLite keeps them. Raises ValueError when one has more places than are stored."""
+    scaled = [None if amount is None else amount * UNITS for amount in amounts]
+    units = [None if amount is None else int(amount) for amount in scaled]
     if units != scaled:
-        raise ValueError(f"{amount} has more than {PLACES} places. Round it first.")
+        raise ValueError(f"An amount has more than {PLACES} places. Round it first.")
     return units
 
 
