@@ -5,11 +5,14 @@ slice that the offer does not have is no gap. A cost query is whole where the of
 source failed it is a fallback, and the run is partial.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 
 COSTS = "costs"  # the source of the receipts
+TOLERATED_SHARE = Decimal("0.001")  # of a month that is over, between its rows and Azure's own total
+TOLERATED_AMOUNT = Decimal("0.01")
 RECEIVED = frozenset({"stored", "unchanged"})
 NOT_OFFERED = "not_offered"
 LONGEST_REASON = 1000
@@ -103,6 +106,15 @@ def judge(readings: Sequence[SubscriptionReading]) -> Judgement:
         return Judgement("ok", "")
     outcome = "partial" if any(reading.has_something for reading in readings) else "failed"
     return Judgement(outcome, " ".join(reasons)[:LONGEST_REASON])
+
+
+def shortfall(came: Mapping[str, Decimal], control: Mapping[str, Decimal] | None) -> str:
+    """What the rows of a month that is over lack of Azure's own total, in words; "" when they add up."""
+    for currency, whole in sorted((control or {}).items()):
+        found = came.get(currency, Decimal(0))
+        if whole - found > max(TOLERATED_AMOUNT, abs(whole) * TOLERATED_SHARE):
+            return f"The rows add up to {found:f} {currency}, and Azure's own total is {whole:f}."
+    return ""
 
 
 def totals(readings: Iterable[SubscriptionReading]) -> tuple[int | None, int]:

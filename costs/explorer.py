@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from costs.exchange import Money, UsedRate, converted
 from costs.figures import Compared
 from costs.models import CostedResource
 from costs.questions import RESOURCE, SUBSCRIPTION, TAG, Dimension, Question
@@ -19,8 +20,7 @@ from costs.sums import Group, Key, Kind, groups
 from governance.money import NOTHING
 from tenants.models import Subscription, Tenant
 
-TOP = 20
-MOST = 1000  # rows of one currency in one answer
+TOP = 20  # rows of one currency that are told one by one
 AT_ONCE = 500  # keys in one look-up
 
 
@@ -68,6 +68,14 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
+class CutConverted(CutCurrency):
+    """All currencies of a cut as one, at these rates. What has no rate stays apart and is in no row."""
+
+    without_rate: tuple[Money, ...]
+    rates: tuple[UsedRate, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Mover:
     """What these parts cost in two times."""
 
@@ -101,8 +109,18 @@ def cut(question: Question, by: Sequence[Dimension], *, today: date, top: int = 
     return Cut(question, tuple(by), tuple(currencies), standing_of(question, today=today))
 
 
+def cut_converted(question: Question, by: Sequence[Dimension], currency: str, *, top: int = TOP) -> CutConverted:
+    """The same in one currency. At most eleven queries. Raises UnanswerableError."""
+    conversion = converted(groups(question, by, per_day=True), currency, question.span, lambda group: group.keys)
+    rows = [Group(keys, currency, None, one.amount) for keys, one in conversion.amounts.items() if one.amount]
+    largest = _largest(rows, top)
+    told = _currency(currency, rows, largest, _Names(by, [group.keys for group in largest]))
+    apart = tuple(conversion.total.without_rate)
+    return CutConverted(told.currency, told.total, told.rows, told.rest, told.rest_rows, apart, conversion.rates)
+
+
 def _largest(rows: list[Group], top: int) -> list[Group]:
-    return sorted(rows, key=lambda group: (-abs(group.amount), str(group.keys)))[: min(top, MOST)]
+    return sorted(rows, key=lambda group: (-abs(group.amount), str(group.keys)))[:top]
 
 
 def _currency(currency: str, rows: list[Group], largest: list[Group], parts: "_Names") -> CutCurrency:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from costs.exchange import Conversion, converted
 from costs.questions import Question
 from costs.spans import Span
 from costs.standing import Marks, Standing, State, marks_of, standing_of
@@ -148,6 +149,18 @@ def _point(
     state = marks.of_span(span)
     amounts = {currency: sums.get((begin, currency), NOTHING) for currency in currencies}
     return Point(span, state, {} if state is State.UNKNOWN else amounts)
+
+
+def trend_converted(question: Question, by: str, currency: str) -> Conversion:
+    """The points of a trend in this currency, by the first day of each. At most eight queries."""
+    begins = {day: span.first for _, span in _spans(question.span, by) for day in span.each_day}
+    found = groups(question, per_day=True)
+    return converted(found, currency, question.span, lambda group: begins[group.day] if group.day else None)
+
+
+def total_converted(question: Question, currency: str) -> Conversion:
+    """The total of a question in this currency. At most eight queries."""
+    return converted(groups(question, per_day=True), currency, question.span, lambda _: None)
 
 
 def by_currency(found: Iterable[Group]) -> dict[str, Decimal]:

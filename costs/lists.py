@@ -1,338 +1,368 @@
-"""The lists of costs: what pages, API and files can be asked about money, and the rows as they came."""
+"""What may be asked of costs: the filters of figures, records and restatements, once for page, API and export."""
 
-from datetime import date, timedelta
+import re
+from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import Exists, OuterRef, QuerySet
-from django.db.models.functions import Lower
+from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django.utils.safestring import SafeString
+from drf_spectacular.utils import extend_schema_field
 
-from costs.models import CostedResource, CostRecord, CostTag, Metric
-from costs.questions import DIMENSIONS, TAG, Dimension, Narrowing, Question, TagCondition
-from costs.spans import Span, last_day, months_before
-from governance.filters import MomentFilter, TextFilter, Words, WordsFilter
-from governance.ui import cells
-from governance.ui.listing import Column, Listing
-from inventory.lists import folded
+from costs.finality import last_day
+from costs.models import CostRecord, DailyCost, Metric, Restatement, RestatementLine
+from costs.questions import Dimension, Narrowing, Question, TagCondition
+from costs.spans import Span
+from costs.sums import carrying
+from governance.filters import YEARS, MomentFilter, StrictFilterSet, TextFilter, Words, WordsFilter
+from inventory.lists import folded, names_a_tag
+from inventory.shape import key_of
 from tenants.lists import TenantOwnedFilterSet, sort_filter, tenants_asked_for
 
-RECORD_SORTS = {"day": "day", "amount": "amount", "service": "service"}
-MOST_DAYS = 400  # thirteen months and a little
-MONTHS_KEPT = 13
-# The spans that are asked for by a word; what a word means moves with the days.
-PERIODS = (
-    ("this-month", "This month"),
-    ("last-month", "Last month"),
-    ("last-30-days", "Last 30 days"),
-    ("3-months", "3 months"),
-    ("13-months", "13 months"),
-)
-LABELS = {
-    "tenant": "Tenant",
-    "subscription": "Subscription",
-    "resource_group": "Resource group",
-    "service": "Service",
-    "region": "Region",
-    "charge_type": "Charge type",
-    "resource": "Resource",
-}
+RECORD_SORTS = {"day": "day"}
+RESTATEMENT_SORTS = {"at": "at"}
+LINE_SORTS = {"day": "day"}
+MOST_DAYS = 1130  # of one question: 37 months
+MOST_DIMENSIONS = 2
+TOP, MOST_ROWS = 20, 1000  # of a cut: told one by one if nothing else is asked for, and at most
+HASH = re.compile(r"[0-9a-f]{64}")
+CURRENCY = re.compile(r"[A-Za-z]{3}")
+NO_DAY = "Give a day like 2026-11-23."
+NO_MONTH = "Give a month like 2026-11."
+NO_RESOURCE = "Give the Azure id of a resource, which begins with a slash, or the SHA-256 of its lower-cased form."
 
 
-def span_of(period: str, today: date) -> Span:
-    """The days of one of PERIODS."""
-    month = today.replace(day=1)
-    if period == "last-month":
-        first = months_before(month, 1)
-        return Span(first, last_day(first))
-    if period == "last-30-days":
-        return Span(today - timedelta(days=29), today)
-    months = {"3-months": 2, "13-months": MONTHS_KEPT - 1}.get(period, 0)
-    return Span(months_before(month, months), today)
+class DayField(forms.CharField):
+    """A day like 2026-11-23; None when it is empty."""
 
+    sentence, length = NO_DAY, len("2026-11-23")
 
-def label_of(dimension: Dimension) -> str:
-    """A dimension in words."""
-    return f"Tag {dimension.tag}" if dimension.kind == TAG else LABELS[dimension.kind]
-
-
-class DimensionField(forms.CharField):
-    """One of the dimensions, cleaned to it."""
-
-    def clean(self, value: Any) -> Dimension | None:
-        """The dimension, or None when the parameter is empty. Raises ValidationError."""
-        word = super().clean(value)
-        if not word:
+    def clean(self, value: Any) -> date | None:
+        """The day. Raises ValidationError."""
+        text = super().clean(value).strip()
+        if not text:
             return None
         try:
-            return Dimension.from_word(word)
+            day = date.fromisoformat(text if self.length == len("2026-11-23") else f"{text}-01")
         except ValueError as error:
-            raise forms.ValidationError(str(error)) from error
+            raise forms.ValidationError(self.sentence) from error
+        if len(text) != self.length or day.year not in YEARS:
+            raise forms.ValidationError(self.sentence)
+        return day
 
 
-class DimensionFilter(django_filters.Filter):  # type: ignore[misc]  # untyped library
-    """A parameter that names a dimension; it narrows nothing."""
+class MonthField(DayField):
+    """A month like 2026-11, as its first day."""
 
-    field_class = DimensionField
-
-    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
-        """The rows as they are."""
-        return qs
+    sentence, length = NO_MONTH, len("2026-11")
 
 
-class DayField(forms.DateField):
-    """A day like 2026-11-23."""
-
-    default_error_messages = {"invalid": "Give a day like 2026-11-23."}  # noqa: RUF012 - Django's own kind
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(input_formats=["%Y-%m-%d"], **kwargs)
-
-
+@extend_schema_field({"type": "string", "description": "A day like 2026-11-23 (UTC). Empty: no bound."})
 class DayFilter(django_filters.Filter):  # type: ignore[misc]  # untyped library
     """A parameter that is a day."""
 
     field_class = DayField
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=40, **kwargs)
 
-class CostListFilter(TenantOwnedFilterSet):
-    """What everything about costs can be narrowed to. Without a metric it is actual cost; without days, this month."""
+
+@extend_schema_field({"type": "string", "description": "A month like 2026-11, instead of since and until."})
+class MonthFilter(DayFilter):
+    """A parameter that is a month."""
+
+    field_class = MonthField
+
+
+def names_a_resource(value: str) -> None:
+    """Raise ValidationError for what is neither an Azure id nor the hash of one."""
+    if not value.startswith("/") and not HASH.fullmatch(value.lower()):
+        raise forms.ValidationError(NO_RESOURCE)
+
+
+def names_a_currency(value: str) -> None:
+    """Raise ValidationError for what is no code of ISO 4217."""
+    if not CURRENCY.fullmatch(value):
+        raise forms.ValidationError("Give the three letters of a currency, like EUR.")
+
+
+TAGGED = 'A tag\'s name, or name:value; with "!" before it, what has no such tag. Letter case counts in the value only.'
+OF_A_RESOURCE = "Azure id of a resource, or the SHA-256 of its lower-cased form."
+SHOWN_IN = "Show amounts in this currency too, at the dated rates that were imported. The originals stay beside."
+
+
+@extend_schema_field({"type": "string", "description": TAGGED})
+class CostTagFilter(TextFilter):
+    """`tag=`: a condition on one tag."""
+
+
+@extend_schema_field({"type": "string", "description": OF_A_RESOURCE})
+class CostedResourceFilter(TextFilter):
+    """`resource=`: one resource, there or long gone."""
+
+
+@extend_schema_field({"type": "string", "description": SHOWN_IN})
+class DisplayCurrencyFilter(TextFilter):
+    """`display_currency=`: in which currency amounts are shown too."""
+
+
+class CostFilterSet(TenantOwnedFilterSet):
+    """What every question about costs can be narrowed to. `question()` says it; no filter touches a queryset.
+
+    Without days it is about this month, up to today (UTC).
+    """
+
+    reads_rows = False  # whether the answer is made of raw rows, which tell everything
 
     metric = django_filters.ChoiceFilter(choices=Metric.choices, method="keep", label="Metric")
-    period = django_filters.ChoiceFilter(choices=PERIODS, method="keep", label="Days")
-    since = DayFilter(method="keep", label="From (UTC)")
-    until = DayFilter(method="keep", label="To (UTC)")
-    subscription = WordsFilter(method="in_subscription", label="Subscription")
-    resource_group = WordsFilter(method="in_group", label="Resource group")
-    service = WordsFilter(method="of_service", label="Service")
-    region = WordsFilter(method="in_region", label="Region")
-    charge_type = WordsFilter(method="of_charge_type", label="Charge type")
-    tag = TextFilter(method="with_tag", label="Tag")
-    resource = TextFilter(method="of_resource", label="Resource")
+    month = MonthFilter(method="keep", label="Month")
+    since = DayFilter(method="keep", label="First day")
+    until = DayFilter(method="keep", label="Last day")
+    subscription = WordsFilter(method="keep", label="Subscription")
+    resource_group = WordsFilter(method="keep", label="Resource group")
+    service = WordsFilter(method="keep", label="Service")
+    region = WordsFilter(method="keep", label="Region")
+    charge_type = WordsFilter(method="keep", label="Charge type")
+    tag = CostTagFilter(method="keep", label="Tag", validators=[names_a_tag])
+    resource = CostedResourceFilter(method="keep", label="Resource", max_length=2048, validators=[names_a_resource])
+
+    class Meta:
+        model = DailyCost
+        fields: list[str] = []
+
+    def is_valid(self) -> bool:
+        """True when each parameter can be read, and all of them together too."""
+        if not super().is_valid():
+            return False
+        contradictions = list(self._contradictions())
+        for name, sentence in contradictions:
+            self.form.add_error(name, sentence)
+        return not contradictions
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        asked = self.form.cleaned_data
+        if asked.get("month") and (asked.get("since") or asked.get("until")):
+            yield "month", "Give either a month, or since and until."
+            return
+        span = span_of(asked, timezone.now().date())
+        if span.days < 1:
+            yield "until", "The last day is before the first one."
+        elif span.days > MOST_DAYS:
+            yield "since", f"Ask for at most {MOST_DAYS} days at once."
+        told = self._told_by()
+        if "charge_type" in told and told & {"tag", "resource"} and not self.reads_rows:
+            yield "charge_type", "Costs are not summed by charge type together with tags or resources; leave one out."
+
+    def _told_by(self) -> set[str]:
+        """The qualities of a row that the question names."""
+        return {name for name, value in self.form.cleaned_data.items() if value}
+
+    def question(self) -> Question:
+        """What was asked; only of a valid filterset."""
+        asked = self.form.cleaned_data
+        span = span_of(asked, timezone.now().date())
+        return Question(
+            metric=asked.get("metric") or Metric.ACTUAL,
+            first=span.first,
+            last=span.last,
+            tenants=tenants_asked_for(self),
+            narrowed=_narrowing(asked),
+        )
+
+
+def span_of(asked: dict[str, Any], today: date) -> Span:
+    """The days asked for: a month as far as it goes; else from `since` or the first of the last day's month."""
+    if month := asked.get("month"):
+        return Span(month, max(month, min(last_day(month), today)))
+    first = asked.get("since")
+    last = asked.get("until") or max(today, first or today)
+    return Span(first or last.replace(day=1), last)
+
+
+def _narrowing(asked: dict[str, Any]) -> Narrowing:
+    def lower(name: str) -> Words | None:
+        words = asked.get(name)
+        return folded(words) if words else None
+
+    resource = asked.get("resource")
+    return Narrowing(
+        subscription=lower("subscription"),
+        resource_group=lower("resource_group"),
+        service=asked.get("service"),
+        region=lower("region"),
+        charge_type=asked.get("charge_type"),
+        tag=_condition(asked["tag"]) if asked.get("tag") else None,
+        resource=_hash_of(resource) if resource else None,
+    )
+
+
+def _hash_of(resource: str) -> str:
+    """The hash of a resource that is named by it, or by its Azure id."""
+    return resource.lower() if HASH.fullmatch(resource.lower()) else key_of(resource).hex()
+
+
+def _condition(phrase: str) -> TagCondition:
+    name, colon, value = phrase.removeprefix("!").partition(":")
+    return TagCondition(name.strip().lower(), value if colon else None, phrase.startswith("!"))
+
+
+class FiguresFilter(CostFilterSet):
+    """What totals can be asked for."""
+
+    display_currency = DisplayCurrencyFilter(method="keep", label="Also shown in", validators=[names_a_currency])
+
+    @property
+    def display_currency_asked(self) -> str:
+        """The currency amounts are to be shown in too; "" for none."""
+        return str(self.form.cleaned_data.get("display_currency") or "").upper()
+
+
+class TrendFilter(FiguresFilter):
+    """What trends can be asked for."""
+
+    by = django_filters.ChoiceFilter(choices=[("day", "Day"), ("month", "Month")], method="keep", label="By")
+
+
+BY = "One or two of tenant, subscription, resource_group, service, region, charge_type, resource, tag:NAME."
+
+
+class DimensionsField(forms.CharField):
+    """One or two dimensions with a comma between them."""
+
+    def clean(self, value: Any) -> tuple[Dimension, ...]:
+        """The dimensions; service when it is empty. Raises ValidationError."""
+        words = [word.strip() for word in super().clean(value).split(",") if word.strip()] or ["service"]
+        try:
+            found = tuple(Dimension.from_word(word) for word in words)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+        if len(found) > MOST_DIMENSIONS or len(set(found)) < len(found):
+            raise forms.ValidationError("Give one dimension, or two that differ.")
+        return found
+
+
+@extend_schema_field({"type": "string", "default": "service", "description": BY})
+class DimensionsFilter(django_filters.Filter):  # type: ignore[misc]  # untyped library
+    """`by=`: what a cut is by."""
+
+    field_class = DimensionsField
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=1100, **kwargs)
+
+
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": TOP})
+class TopFilter(django_filters.NumberFilter):  # type: ignore[misc]  # untyped library
+    """`top=`: how many rows of each currency are told one by one."""
+
+
+class CutFilter(FiguresFilter):
+    """What cuts can be asked for."""
+
+    by = DimensionsFilter(method="keep", label="By")
+    top = TopFilter(method="keep", label="Rows of each currency", min_value=1, max_value=MOST_ROWS, decimal_places=0)
+
+    def _told_by(self) -> set[str]:
+        return super()._told_by() | {dimension.kind for dimension in self.form.cleaned_data["by"]}
+
+
+# --- rows ---
+
+
+class RecordListFilter(CostFilterSet):
+    """Filters of the raw rows. Letter case makes no difference but in services, charge types and values of tags."""
+
+    reads_rows = True
+    sort = sort_filter(RECORD_SORTS)
 
     class Meta:
         model = CostRecord
         fields: list[str] = []
 
-    def is_valid(self) -> bool:
-        """True when everything can be read, and the days are in order and not too many."""
-        valid = super().is_valid()
-        if not valid:
-            return False
-        span = self.span(date.max.replace(year=9998))
-        since, until = self.form.cleaned_data["since"], self.form.cleaned_data["until"]
-        if since and until and (until < since or span.days > MOST_DAYS):
-            self.form.add_error("until", f"Give a day after the first, and at most {MOST_DAYS} days in all.")
-            return False
-        return True
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows asked for."""
+        rows: Any = super().filter_queryset(queryset)
+        question = self.question()
+        narrowed = question.narrowed
+        rows = rows.of_metric(question.metric).between(question.first, question.last)
+        if narrowed.subscription:
+            rows = narrowed.subscription.narrow(rows, "subscription__subscription_id")
+        for column, words in narrowed.columns.items():
+            rows = _narrow_as_given(rows, column, words)
+        if narrowed.resource is not None:
+            rows = rows.filter(azure_id_hash=narrowed.resource)
+        found: QuerySet[Any] = carrying(rows, question) if narrowed.tag else rows
+        return found
 
-    @property
-    def metric_asked(self) -> str:
-        """The metric in force."""
-        return str(self.form.cleaned_data.get("metric") or Metric.ACTUAL)
 
-    def span(self, today: date) -> Span:
-        """The days in force: those that are given, else those of the period."""
-        asked = self.form.cleaned_data
-        usual = span_of(asked.get("period") or "this-month", today)
-        since, until = asked.get("since"), asked.get("until")
-        if since is None and until is None:
-            return usual
-        first = since or until.replace(day=1)
-        last = until or max(first, min(today, first + timedelta(days=MOST_DAYS - 1)))
-        return Span(first, last)
+def _narrow_as_given(rows: Any, column: str, words: Words) -> Any:
+    """Rows keep the names as they came: they are compared in any letter case."""
+    condition = Q()
+    for word in words.words:
+        condition |= Q(**{f"{column}__iexact": word})
+    return rows.filter(~condition if words.turned else condition)
 
-    def question(self, today: date) -> Question:
-        """What is asked, for the sums."""
-        span = self.span(today)
-        return Question(self.metric_asked, span.first, span.last, tenants_asked_for(self), self.narrowing())
 
-    def narrowing(self) -> Narrowing:
-        """What it is narrowed to, besides tenants and days."""
-        asked = self.form.cleaned_data
-        return Narrowing(
-            subscription=_lower(asked["subscription"]),
-            resource_group=_lower(asked["resource_group"]),
-            service=asked["service"],
-            region=_lower(asked["region"]),
-            charge_type=asked["charge_type"],
-            tag=_tag(asked["tag"]),
-            resource=asked["resource"] or None,
-        )
+def record_rows() -> QuerySet[Any]:
+    """Raw rows in scope with what a list prints of them."""
+    rows: QuerySet[Any] = CostRecord.objects.select_related("tenant", "subscription")
+    return rows
+
+
+class RestatementListFilter(TenantOwnedFilterSet):
+    """Filters of the restatements."""
+
+    metric = django_filters.ChoiceFilter(choices=Metric.choices, label="Metric")
+    month = MonthFilter(field_name="month", label="Month")
+    subscription = WordsFilter(method="in_subscription", label="Subscription")
+    currency = TextFilter(field_name="currency", lookup_expr="iexact", label="Currency")
+    since = MomentFilter(field_name="at", lookup_expr="gte", label="Since (UTC)")
+    until = MomentFilter(field_name="at", lookup_expr="lt", label="Before (UTC)")
+    moved = django_filters.ChoiceFilter(
+        choices=[("yes", "Days that had been told changed"), ("any", "Also where days only arrived")],
+        method="that_moved",
+        label="Moved",
+    )
+    sort = sort_filter(RESTATEMENT_SORTS)
+
+    class Meta:
+        model = Restatement
+        fields: list[str] = []
 
     def in_subscription(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
         """`subscription=`: Azure's ids of subscriptions."""
         return folded(value).narrow(queryset, "subscription__subscription_id")
 
-    def in_group(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
-        """`resource_group=`: names, in any letter case."""
-        return _folded_column(queryset, "resource_group", value)
-
-    def of_service(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
-        """`service=`: services as Azure names them."""
-        return value.narrow(queryset, "service")
-
-    def in_region(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
-        """`region=`: regions as the source names them, in any letter case."""
-        return _folded_column(queryset, "region", value)
-
-    def of_charge_type(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
-        """`charge_type=`: Usage, Purchase, Refund and so on."""
-        return value.narrow(queryset, "charge_type")
-
-    def with_tag(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """`tag=`: a tag's name, or name:value; with "!" before it, what has it not."""
-        condition = _tag(value)
-        if condition is None:
-            return queryset
-        sets = CostTag.objects.filter(tenant=OuterRef("tenant"), tag_set=OuterRef("tag_set"), key=condition.name)
-        if condition.value is not None:
-            sets = sets.filter(value=condition.value)
-        return queryset.filter(~Exists(sets) if condition.unwanted else Exists(sets))
-
-    def of_resource(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """`resource=`: the SHA-256 of the lower-cased Azure id."""
-        return queryset.filter(azure_id_hash=value.strip().lower())
+    def that_moved(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """`moved=yes`: without those in which the open month only grew."""
+        return queryset.exclude(moved=0) if value == "yes" else queryset
 
 
-def _folded_column(queryset: QuerySet[Any], column: str, value: Words) -> QuerySet[Any]:
-    """Rows as they came keep their letter case; what is asked for is compared without it."""
-    return folded(value).narrow(queryset.annotate(**{f"{column}_folded": Lower(column)}), f"{column}_folded")
-
-
-def _lower(words: Words | None) -> Words | None:
-    return None if words is None else folded(words)
-
-
-def _tag(text: str | None) -> TagCondition | None:
-    if not text:
-        return None
-    name, colon, value = text.removeprefix("!").partition(":")
-    return TagCondition(name.strip().lower(), value.strip() if colon else None, text.startswith("!"))
-
-
-# --- the explorer ---
-
-
-class ExplorerFilter(CostListFilter):
-    """What the explorer can be asked: by which one or two dimensions."""
-
-    by = DimensionFilter(label="Group by")
-    then = DimensionFilter(label="And by")
-
-    @property
-    def dimensions(self) -> tuple[Dimension, ...]:
-        """One or two, service if none is given."""
-        asked = self.form.cleaned_data
-        first, second = asked.get("by"), asked.get("then")
-        chosen = [one for one in (first, second) if one is not None]
-        return tuple(dict.fromkeys(chosen)) or (Dimension("service"),)
-
-
-# --- what moved ---
-
-
-class MovedFilter(CostListFilter):
-    """What moved since a moment: its days are those on which we learned of it."""
-
-    since = MomentFilter(method="keep", label="Moved since (UTC)")
-    until = period = resource_group = service = region = charge_type = tag = resource = None
-
-    def is_valid(self) -> bool:
-        """True when everything can be read."""
-        return bool(TenantOwnedFilterSet.is_valid(self))
-
-    def narrowing(self) -> Narrowing:
-        """Of which subscriptions."""
-        return Narrowing(subscription=_lower(self.form.cleaned_data["subscription"]))
-
-
-# --- the rows ---
-
-
-class RecordListFilter(CostListFilter):
-    """Filters of the rows as they came."""
-
-    sort = sort_filter(RECORD_SORTS)
-
-    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows of one metric and these days."""
-        rows: QuerySet[Any] = super().filter_queryset(queryset)
-        span = self.span(timezone.now().date())
-        narrowed: QuerySet[Any] = rows.of_metric(self.metric_asked).between(span.first, span.last)  # type: ignore[attr-defined]
-        return narrowed
-
-
-def record_rows() -> QuerySet[Any]:
-    """Rows in scope, with what a list prints."""
-    rows: QuerySet[Any] = CostRecord.objects.select_related("tenant", "subscription")
+def restatement_rows() -> QuerySet[Any]:
+    """Restatements in scope with what a list prints of them."""
+    rows: QuerySet[Any] = Restatement.objects.select_related("tenant", "subscription", "receipt")
     return rows
 
 
-def _resource_name(row: CostRecord) -> str:
-    return row.azure_id.rpartition("/")[2]
+class LineListFilter(StrictFilterSet):
+    """Filters of the lines of one restatement."""
 
+    service = WordsFilter(method="of_service", label="Service")
+    resource = CostedResourceFilter(
+        method="of_resource", label="Resource", max_length=2048, validators=[names_a_resource]
+    )
+    sort = sort_filter(LINE_SORTS)
 
-def _amount(row: CostRecord) -> SafeString:
-    return cells.amount(row.amount, row.currency)
+    class Meta:
+        model = RestatementLine
+        fields: list[str] = []
 
+    def of_service(self, queryset: QuerySet[Any], name: str, value: Words) -> QuerySet[Any]:
+        """`service=`: services, as they are told."""
+        return value.narrow(queryset, "service")
 
-RECORDS = Listing(
-    key="cost-records",
-    title="Cost rows",
-    one="row of cost",
-    many="rows of cost",
-    filterset=RecordListFilter,
-    sorts=RECORD_SORTS,
-    default_sort="-day",
-    rows=record_rows,
-    coverage_kind="costs",
-    page="costs:records",
-    columns=(
-        Column("day", "Day (UTC)", lambda row: row.day, sort="day"),
-        Column("amount", "Cost", lambda row: row.amount, _amount, sort="amount", number=True),
-        Column("currency", "Currency", lambda row: row.currency, shown=True),
-        Column("service", "Service", lambda row: row.service, sort="service", style="cut"),
-        Column("meter", "Meter", lambda row: row.meter, style="cut"),
-        Column("resource", "Resource", _resource_name, style="cut"),
-        Column("resource_group", "Resource group", lambda row: row.resource_group, style="cut"),
-        Column("subscription", "Subscription", lambda row: row.subscription.name, style="cut"),
-        Column("tenant", "Tenant", lambda row: row.tenant.name, style="cut"),
-        Column("charge_type", "Charge type", lambda row: row.charge_type),
-        Column("region", "Region", lambda row: row.region, shown=False, style="cut"),
-        Column("metric", "Metric", lambda row: row.metric, shown=False),
-        Column("pricing_model", "Pricing model", lambda row: row.pricing_model, shown=False),
-        Column("benefit", "Benefit", lambda row: row.benefit, shown=False, style="cut"),
-        Column("quantity", "Quantity", lambda row: row.quantity, shown=False, number=True),
-        Column("unit", "Unit", lambda row: row.unit, shown=False),
-        Column("azure_id", "Azure id", lambda row: row.azure_id, shown=False, style="cut"),
-        Column("subscription_id", "Subscription id", lambda row: row.subscription.subscription_id, shown=False),
-    ),
-)
-EXPLORER = Listing(
-    key="cost-explorer",
-    title="Cost explorer",
-    one="view of costs",
-    many="views of costs",
-    filterset=ExplorerFilter,
-    sorts={},
-    default_sort="",
-    rows=record_rows,
-    coverage_kind="costs",
-    page="costs:explore",
-    columns=(Column("day", "Day (UTC)", lambda row: row.day),),
-)
-
-
-def dimension_choices(tags: list[str]) -> list[tuple[str, str]]:
-    """What costs can be grouped by: the dimensions, and each tag there is."""
-    plain = [(kind, LABELS[kind]) for kind in DIMENSIONS if kind != TAG]
-    return [*plain, *((f"{TAG}:{name}", f"Tag {name}") for name in tags)]
-
-
-def resource_named(azure_id_hash: str) -> CostedResource | None:
-    """A resource that cost something in scope."""
-    found: CostedResource | None = CostedResource.objects.filter(azure_id_hash=azure_id_hash).first()
-    return found
+    def of_resource(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """`resource=`: one resource."""
+        return queryset.filter(azure_id_hash=_hash_of(value))

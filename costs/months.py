@@ -1,8 +1,8 @@
 """Which months of cost are read, and when again. Pure.
 
 The open month is read at every run, and the month before until the 6th: late charges come up to the 5th. A month that
-was never read, or was last read before it was final, is read once more, the newest first. Azure makes reports of 13
-months back; older months are not asked for.
+was never read, or never read whole after that, is read once more, the newest first. Azure makes reports of 13 months
+back; older months are not asked for.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -29,6 +29,11 @@ def month_before(month: date) -> date:
 def last_of(month: date) -> date:
     """The last day of the month."""
     return first_of(first_of(month) + timedelta(days=31)) - timedelta(days=1)
+
+
+def last_day_of_closing(month: date, today: date) -> date:
+    """Today, but not later than the last day on which the month is not final yet."""
+    return min(today, last_of(month) + timedelta(days=LAST_DAY_OF_CLOSING - 1))
 
 
 def readable_months(today: date) -> list[date]:

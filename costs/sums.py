@@ -218,13 +218,19 @@ def _resource_rows(question: Question) -> QuerySet[Any]:
         rows = rows.filter(azure_id_hash__in=columns[name].narrow(there, name).values("azure_id_hash"))
     if narrowed.resource is not None:
         rows = rows.filter(azure_id_hash=narrowed.resource)
-    if narrowed.tag:
-        sets = CostTag.objects.for_tenants(question.tenants).filter(key=narrowed.tag.name)
-        if narrowed.tag.value is not None:
-            sets = sets.filter(value=narrowed.tag.value)
-        keys = sets.values("tag_set")
-        rows = rows.exclude(tag_set__in=keys) if narrowed.tag.unwanted else rows.filter(tag_set__in=keys)
-    return rows
+    return carrying(rows, question) if narrowed.tag else rows
+
+
+def carrying(rows: QuerySet[Any], question: Question) -> QuerySet[Any]:
+    """Those of the rows, which know their set of tags, that fulfil the question's condition on a tag."""
+    condition = question.narrowed.tag
+    if condition is None:
+        return rows
+    sets = CostTag.objects.for_tenants(question.tenants).filter(key=condition.name)
+    if condition.value is not None:
+        sets = sets.filter(value=condition.value)
+    keys = sets.values("tag_set")
+    return rows.exclude(tag_set__in=keys) if condition.unwanted else rows.filter(tag_set__in=keys)
 
 
 def _reader(question: Question, dimension: Dimension) -> Callable[[Any], Key]:

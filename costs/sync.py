@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from audit.models import CoverageReceipt, Outcome
 from audit.runs import ActiveRun, SyncSummary, previous_receipts, sync_run
-from costs.coverage import COSTS, NOT_OFFERED, SliceReading, SubscriptionReading, judge, totals
+from costs.coverage import COSTS, NOT_OFFERED, SliceReading, SubscriptionReading, judge, shortfall, totals
 from costs.models import CostReceipt, CostSlice
-from costs.months import METRICS, Place, due, first_of, readable_months
+from costs.months import METRICS, Place, due, first_of, last_day_of_closing, last_of, readable_months
 from costs.sources import Found, Missing, MonthReading, SubscriptionSources, Totals
 from costs.store import note_failure, replace_slice
 from governance import bulk
@@ -158,6 +158,7 @@ class _CostSync:
             self._store(subscription, found, reading.control(found), is_new=held is None)
 
     def _store(self, subscription: Subscription, found: Found, control: Totals | None, *, is_new: bool) -> None:
+        gaps = self._gaps(found, control)
         with self.run.page():
             receipt = replace_slice(
                 self.tenant.id,
@@ -168,7 +169,7 @@ class _CostSync:
                 source_reason=self.run.withhold(found.reason)[:1000],
                 has_resources=found.has_resources,
                 read_at=self.now,
-                today=self.now.date(),
+                today=last_day_of_closing(found.key.month, self.now.date()) if gaps else self.now.date(),
                 content_hash=found.content_hash,
                 expected_rows=found.rows,
                 control=control,
@@ -177,18 +178,22 @@ class _CostSync:
             )
         self._count(found, receipt, is_new=is_new)
         is_refused = receipt.verdict == CostReceipt.Verdict.REFUSED
-        aside = f"{found.refused_count} row(s) could not be read and were set aside." if found.refused_count else ""
-        self.readings[subscription.id].slices.append(
-            SliceReading(
-                month=found.key.month,
-                metric=found.key.metric,
-                verdict=receipt.verdict,
-                rows=found.rows,
-                expected=found.rows + found.refused_count,
-                set_aside=found.refused_count,
-                failure=receipt.reason if is_refused else " ".join(filter(None, [found.fallback_for, aside])),
-            )
+        reading = SliceReading(
+            month=found.key.month,
+            metric=found.key.metric,
+            verdict=receipt.verdict,
+            rows=found.rows,
+            expected=found.rows + found.refused_count,
+            set_aside=found.refused_count,
+            failure=receipt.reason if is_refused else gaps,
         )
+        self.readings[subscription.id].slices.append(reading)
+
+    def _gaps(self, found: Found, control: Totals | None) -> str:
+        """Why the slice is not whole though it is there: it is not final then, and the next run reads it again."""
+        aside = f"{found.refused_count} row(s) could not be read and were set aside." if found.refused_count else ""
+        is_over = last_of(found.key.month) < self.now.date()
+        return " ".join(filter(None, [found.fallback_for, aside, shortfall(found.totals, control) if is_over else ""]))
 
     def _count(self, found: Found, receipt: CostReceipt, *, is_new: bool) -> None:
         """`created` and `changed` count slices; what the files refused is kept row by row."""

@@ -6,6 +6,7 @@ contoso exists. Nobody is not signed in.
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from django.test import Client
 from redis import Redis
 
 from audit.runs import SyncSummary
+from costs.sync import sync_costs
 from governance import azure_budgets
 from governance.access import Role
 from governance.azure.simulator.server import Simulator
@@ -210,6 +212,17 @@ def signed_in(user: User | None) -> Client:
     if user is not None:
         client.force_login(user)
     return client
+
+
+def read_costs(tenant: Tenant, *, today: date | None = None, month: date | None = None) -> SyncSummary:
+    """Run the cost sync of a tenant through its door, on the simulated day."""
+    with entered(Scope.of(tenant.id)):
+        return sync_costs(Tenant.objects.get(id=tenant.id), today=today, month=month)
+
+
+def read_open_month(azure: Simulator, tenant: Tenant) -> SyncSummary:
+    """Read the costs of the month that is open in the simulated Azure, and nothing of those before."""
+    return read_costs(tenant, today=azure.today, month=azure.today)
 
 
 def sync(tenant: Tenant) -> SyncSummary:

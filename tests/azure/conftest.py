@@ -2,12 +2,16 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from governance.azure.simulator.cost_settings import CostSettings
 from governance.azure.simulator.server import Simulator
 from tests.azure.simulator_client import Caller
+
+SETTLED_DAY = 36  # 6 February 2026: January does not move any more
 
 
 class SettableClock:
@@ -45,6 +49,8 @@ def small_azure(running_simulator: Simulator, simulator_clock: SettableClock) ->
     running_simulator.enforce_quota(False)
     running_simulator.world.set_day(0)
     running_simulator.forget_requests()
+    running_simulator.world.costs.restore()
+    running_simulator.cost_settings.change(asdict(CostSettings()))
     return running_simulator
 
 
@@ -52,6 +58,13 @@ def small_azure(running_simulator: Simulator, simulator_clock: SettableClock) ->
 def contoso_caller(small_azure: Simulator) -> Iterator[Caller]:
     with Caller(small_azure, small_azure.tenant("contoso")) as caller:
         yield caller
+
+
+@pytest.fixture
+def paying(contoso_caller: Caller) -> Caller:
+    """Contoso when January is over and settled."""
+    contoso_caller.azure.world.set_day(SETTLED_DAY)
+    return contoso_caller
 
 
 @pytest.fixture

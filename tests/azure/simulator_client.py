@@ -11,6 +11,7 @@ from governance.azure.simulator.world import Tenant
 GRAPH_PATH = "/providers/Microsoft.ResourceGraph/resources"
 GRAPH_VERSION = "2021-03-01"
 ARM_VERSION = "2022-12-01"
+COST_VERSION = "2025-03-01"
 ARM_SCOPE = "https://management.azure.com/.default"
 INVENTORY_QUERY = (
     "resources | project id, name, type, kind, location, resourceGroup, subscriptionId, tenantId, tags, sku, "
@@ -88,6 +89,15 @@ class Caller:
             if "$skipToken" not in answer:
                 return rows
             options["skip_token"] = answer["$skipToken"]
+
+    def post(self, path: str, body: Any, *, version: str = COST_VERSION, **headers: str) -> requests.Response:
+        return self.repeat(f"{self.azure.url}{path}?api-version={version}", body, **headers)
+
+    def repeat(self, url: str, body: Any, **headers: str) -> requests.Response:
+        """POST to a complete address, such as the next link of a cost query."""
+        return self.session.post(
+            url, json=body, headers={"Authorization": self.authorization, **headers}, timeout=TIMEOUT_SECONDS
+        )
 
     def control(self, method: str, topic: str, body: dict[str, Any] | None = None) -> requests.Response:
         url = f"{self.azure.url}/_simulator/{topic}"

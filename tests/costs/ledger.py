@@ -18,9 +18,9 @@ from costs.store import replace_slice
 from governance.tenancy import Scope, entered
 from tenants.models import Subscription, Tenant
 
-TODAY = date(2026, 11, 25)
-NOVEMBER, OCTOBER, SEPTEMBER = date(2026, 11, 1), date(2026, 10, 1), date(2026, 9, 1)
-READ_AT = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
+TODAY = date(2025, 11, 25)
+NOVEMBER, OCTOBER, SEPTEMBER = date(2025, 11, 1), date(2025, 10, 1), date(2025, 9, 1)
+READ_AT = datetime(2025, 11, 25, 2, 0, tzinfo=UTC)
 
 
 def line(day: date, amount: str, currency: str = "EUR", *, name: str = "", **told: Any) -> CostLine:

@@ -16,15 +16,15 @@ from tenants.models import Subscription, Tenant
 from tests.costs.ledger import NOVEMBER, OCTOBER, SEPTEMBER, TODAY, line, store, subscription_of
 
 pytestmark = pytest.mark.django_db
-LAST = date(2026, 11, 25)
+LAST = date(2025, 11, 25)
 
 
 def november(day: int) -> date:
-    return date(2026, 11, day)
+    return date(2025, 11, day)
 
 
 def october(day: int) -> date:
-    return date(2026, 10, day)
+    return date(2025, 10, day)
 
 
 def asked(first: date = NOVEMBER, last: date = LAST, **told: object) -> Question:
@@ -109,11 +109,11 @@ def test_the_time_before_is_unknown_when_it_was_never_read(shop: Subscription) -
 @pytest.mark.parametrize(
     ("span", "before"),
     [
-        (Span(date(2026, 3, 1), date(2026, 3, 31)), Span(date(2026, 2, 1), date(2026, 2, 28))),
-        (Span(date(2026, 3, 1), date(2026, 3, 30)), Span(date(2026, 2, 1), date(2026, 2, 28))),
-        (Span(date(2026, 1, 1), date(2026, 1, 10)), Span(date(2025, 12, 1), date(2025, 12, 10))),
-        (Span(date(2026, 1, 1), date(2026, 3, 31)), Span(date(2025, 10, 1), date(2025, 12, 31))),
-        (Span(date(2026, 1, 5), date(2026, 1, 11)), Span(date(2025, 12, 29), date(2026, 1, 4))),
+        (Span(date(2025, 3, 1), date(2025, 3, 31)), Span(date(2025, 2, 1), date(2025, 2, 28))),
+        (Span(date(2025, 3, 1), date(2025, 3, 30)), Span(date(2025, 2, 1), date(2025, 2, 28))),
+        (Span(date(2025, 1, 1), date(2025, 1, 10)), Span(date(2024, 12, 1), date(2024, 12, 10))),
+        (Span(date(2025, 1, 1), date(2025, 3, 31)), Span(date(2024, 10, 1), date(2024, 12, 31))),
+        (Span(date(2025, 1, 5), date(2025, 1, 11)), Span(date(2024, 12, 29), date(2025, 1, 4))),
     ],
 )
 def test_what_a_span_is_compared_with(span: Span, before: Span) -> None:
@@ -144,7 +144,7 @@ def test_months_of_a_trend_tell_unknown_from_zero(shop: Subscription, lab: Subsc
     store(shop, NOVEMBER, [line(november(3), "6")])
     store(lab, NOVEMBER, [line(november(3), "1")])
 
-    found = trend(asked(date(2026, 8, 1)), "month", today=TODAY)
+    found = trend(asked(date(2025, 8, 1)), "month", today=TODAY)
 
     assert [(point.span.first.month, point.state.value, point.amounts) for point in found.points] == [
         (8, "unknown", {}),
@@ -153,13 +153,13 @@ def test_months_of_a_trend_tell_unknown_from_zero(shop: Subscription, lab: Subsc
         (11, "unfinished", {"EUR": Decimal(7)}),
     ]
     assert [(one.subscription, one.months) for one in found.standing.unread] == [
-        ("lab", (date(2026, 8, 1), OCTOBER)),
-        ("shop", (date(2026, 8, 1),)),
+        ("lab", (date(2025, 8, 1), OCTOBER)),
+        ("shop", (date(2025, 8, 1),)),
     ]
 
 
 def test_a_figure_is_as_final_as_its_least_final_slice(shop: Subscription) -> None:
-    store(shop, OCTOBER, [], read_at=datetime(2026, 11, 6, tzinfo=UTC))
+    store(shop, OCTOBER, [], read_at=datetime(2025, 11, 6, tzinfo=UTC))
 
     assert summary(asked(OCTOBER, october(31)), today=TODAY).standing.finality == "final"
     store(shop, NOVEMBER, [])
@@ -168,7 +168,7 @@ def test_a_figure_is_as_final_as_its_least_final_slice(shop: Subscription) -> No
 
 def test_a_reading_that_was_not_believed_is_named(shop: Subscription) -> None:
     there = store(shop, OCTOBER, [line(october(1), "5")])
-    there.refused_at, there.refusal = datetime(2026, 11, 20, tzinfo=UTC), "It came back empty."
+    there.refused_at, there.refusal = datetime(2025, 11, 20, tzinfo=UTC), "It came back empty."
     there.save()
 
     (refused,) = summary(asked(OCTOBER, october(31)), today=TODAY).standing.refused

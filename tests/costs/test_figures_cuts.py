@@ -23,10 +23,10 @@ from tenants.models import Subscription, Tenant
 from tests.costs.ledger import NOVEMBER, OCTOBER, TODAY, line, store, subscription_of
 
 pytestmark = pytest.mark.django_db
-ASKED = Question(Metric.ACTUAL, NOVEMBER, date(2026, 11, 25))
+ASKED = Question(Metric.ACTUAL, NOVEMBER, date(2025, 11, 25))
 WORDS = [word for word in DIMENSIONS if word != "tag"] + ["tag:env", "tag:team"]
 TAGLESS = [word for word in WORDS if word.partition(":")[0] not in {"tag", "resource"}]
-DAY = date(2026, 11, 3)
+DAY = date(2025, 11, 3)
 
 
 @pytest.fixture
@@ -165,11 +165,11 @@ def _web() -> str:
 
 @pytest.mark.usefixtures("world")
 def test_what_a_group_costs_beyond_its_resources_is_not_lost(shop: Subscription) -> None:
-    store(shop, OCTOBER, [line(date(2026, 10, 1), "5", resource_group="rg-shop"), _october_web()])
+    store(shop, OCTOBER, [line(date(2025, 10, 1), "5", resource_group="rg-shop"), _october_web()])
     october = Question(
         Metric.ACTUAL,
         OCTOBER,
-        date(2026, 10, 31),
+        date(2025, 10, 31),
         narrowed=Narrowing(resource_group=Words(("rg-shop",), turned=False)),
     )
 
@@ -177,7 +177,7 @@ def test_what_a_group_costs_beyond_its_resources_is_not_lost(shop: Subscription)
 
 
 def _october_web() -> CostLine:
-    return line(date(2026, 10, 1), "1", name="web", resource_group="rg-shop")
+    return line(date(2025, 10, 1), "1", name="web", resource_group="rg-shop")
 
 
 @pytest.mark.usefixtures("world")
@@ -187,14 +187,14 @@ def test_what_the_sums_cannot_tell_is_refused_in_words() -> None:
 
 
 def test_movers_are_what_rose_and_fell_in_whole_days(shop: Subscription) -> None:
-    october = [line(date(2026, 10, day), "1", service="Storage") for day in range(1, 32)]
-    store(shop, OCTOBER, [*october, line(date(2026, 10, 5), "9", service="Gone")])
-    november = [line(date(2026, 11, day), "3", service="Storage") for day in range(1, 26)]
-    store(shop, NOVEMBER, [*november, line(date(2026, 11, 24), "500", service="Of yesterday")])
+    october = [line(date(2025, 10, day), "1", service="Storage") for day in range(1, 32)]
+    store(shop, OCTOBER, [*october, line(date(2025, 10, 5), "9", service="Gone")])
+    november = [line(date(2025, 11, day), "3", service="Storage") for day in range(1, 26)]
+    store(shop, NOVEMBER, [*november, line(date(2025, 11, 24), "500", service="Of yesterday")])
 
     found = movers(ASKED, [Dimension("service")], today=TODAY)
 
-    assert (found.span.last, found.before.last) == (date(2026, 11, 23), date(2026, 10, 23))
+    assert (found.span.last, found.before.last) == (date(2025, 11, 23), date(2025, 10, 23))
     assert [(one.parts[0].label, one.amounts.change) for one in found.up["EUR"]] == [("Storage", Decimal(46))]
     assert [(one.parts[0].label, one.amounts.change) for one in found.down["EUR"]] == [("Gone", Decimal(-9))]
 

@@ -16,7 +16,7 @@ from tenants.models import Subscription, Tenant
 from tests.costs.ledger import OCTOBER, SEPTEMBER, subscription_of
 
 pytestmark = pytest.mark.django_db
-SECOND, THIRD, FOURTH = (datetime(2026, 11, day, 2, tzinfo=UTC) for day in (2, 3, 4))
+SECOND, THIRD, FOURTH = (datetime(2025, 11, day, 2, tzinfo=UTC) for day in (2, 3, 4))
 
 
 @pytest.fixture
@@ -64,12 +64,12 @@ def restate(
 @pytest.fixture
 def history(shop: Subscription) -> None:
     """October of the shop, told three times; September once more; October in dollars, and amortized."""
-    first, second = date(2026, 10, 1), date(2026, 10, 2)
+    first, second = date(2025, 10, 1), date(2025, 10, 2)
     restate(shop, SECOND, ("100", "10", "-5", "105"), {(first, "Compute", "a"): ("50", "45")})
     lines = {(first, "Compute", "a"): ("45", "47"), (second, "Storage", ""): ("10", "0")}
     restate(shop, THIRD, ("105", "0", "-8", "97"), lines)
     restate(shop, FOURTH, ("97", "3", "0", "100"), {})
-    restate(shop, THIRD, ("7", "0", "1", "8"), {(date(2026, 9, 1), "Compute", "a"): ("7", "8")}, month=SEPTEMBER)
+    restate(shop, THIRD, ("7", "0", "1", "8"), {(date(2025, 9, 1), "Compute", "a"): ("7", "8")}, month=SEPTEMBER)
     restate(shop, THIRD, ("1", "0", "2", "3"), {(first, "Compute", "a"): ("1", "3")}, currency="USD")
     restate(shop, THIRD, ("1", "0", "500", "501"), {(first, "X", "x"): ("1", "501")}, metric=Metric.AMORTIZED)
 
@@ -130,7 +130,7 @@ def test_moved_of_the_lines_is_moved_of_the_slices() -> None:
 
 @pytest.mark.usefixtures("history")
 def test_nothing_moved_since_then() -> None:
-    found = moved_since(datetime(2026, 11, 5, tzinfo=UTC), metric=Metric.ACTUAL)
+    found = moved_since(datetime(2025, 11, 5, tzinfo=UTC), metric=Metric.ACTUAL)
 
     assert (found.totals, found.slices, found.by_day) == ((), (), ())
 
@@ -140,7 +140,7 @@ def test_it_asks_as_often_of_many_slices_as_of_few(contoso: Tenant) -> None:
     with CaptureQueriesContext(connection) as few:
         moved_since(SECOND, metric=Metric.ACTUAL)
     for number in range(5):
-        lines = {(date(2026, 10, 1), f"s{number}", f"r{number}"): ("1", "2")}
+        lines = {(date(2025, 10, 1), f"s{number}", f"r{number}"): ("1", "2")}
         restate(subscription_of(contoso, f"s{number}"), THIRD, ("1", "0", "1", "2"), lines)
 
     with CaptureQueriesContext(connection) as many:

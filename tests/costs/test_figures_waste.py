@@ -21,7 +21,7 @@ from tests.conftest import sync
 from tests.costs.ledger import NOVEMBER, OCTOBER, TODAY, line, store
 
 pytestmark = pytest.mark.django_db
-DAYS = {month: [date(2026, month, day) for day in range(1, 31)] for month in (10, 11)}
+DAYS = {month: [date(2025, month, day) for day in range(1, 31)] for month in (10, 11)}
 
 
 @pytest.fixture
@@ -65,11 +65,11 @@ def orphan(resource: Resource, since: datetime, **told: Any) -> Orphan:
     return found
 
 
-SINCE = datetime(2026, 10, 29, 15, tzinfo=UTC)
+SINCE = datetime(2025, 10, 29, 15, tzinfo=UTC)
 
 
 def test_a_resource_has_a_trend_of_its_own(disks: list[Resource]) -> None:
-    found = resource_costs(disks[0], Span(OCTOBER, date(2026, 11, 30)), "month", metric=Metric.ACTUAL, today=TODAY)
+    found = resource_costs(disks[0], Span(OCTOBER, date(2025, 11, 30)), "month", metric=Metric.ACTUAL, today=TODAY)
 
     months = [[point.amounts[currency] for currency in ("EUR", "USD")] for point in found.points]
     assert months == [[Decimal(30), Decimal(5)], [Decimal(24), Decimal(5)]]
@@ -79,7 +79,7 @@ def test_a_resource_has_a_trend_of_its_own(disks: list[Resource]) -> None:
 def test_what_a_resource_cost_is_unknown_where_the_source_names_none(disks: list[Resource]) -> None:
     store(disks[0].subscription, OCTOBER, [line(OCTOBER, "9")], has_resources=False)
 
-    found = resource_costs(disks[0], Span(OCTOBER, date(2026, 11, 30)), "month", metric=Metric.ACTUAL, today=TODAY)
+    found = resource_costs(disks[0], Span(OCTOBER, date(2025, 11, 30)), "month", metric=Metric.ACTUAL, today=TODAY)
 
     assert [point.state.value for point in found.points] == ["unknown", "unfinished"]
     assert [one.reason for one in found.standing.unread] == ["Its source names neither resources nor tags."]
@@ -91,23 +91,23 @@ def test_waste_is_the_resources_own_cost_since_it_was_orphaned(disks: list[Resou
     found = waste([one], today=TODAY)[one.id]
 
     assert found.amounts == {"EUR": Decimal(2 + 24), "USD": Decimal(5)}
-    assert (found.state.value, found.since, found.through) == ("complete", date(2026, 10, 29), date(2026, 11, 24))
+    assert (found.state.value, found.since, found.through) == ("complete", date(2025, 10, 29), date(2025, 11, 24))
 
 
 def test_waste_ends_with_the_period(disks: list[Resource]) -> None:
-    one = orphan(disks[1], SINCE, ended_at=datetime(2026, 11, 2, tzinfo=UTC))
+    one = orphan(disks[1], SINCE, ended_at=datetime(2025, 11, 2, tzinfo=UTC))
 
     assert waste([one], today=TODAY)[one.id].amounts == {"EUR": Decimal(4)}
 
 
 def test_waste_says_which_months_it_does_not_know(disks: list[Resource]) -> None:
-    one = orphan(disks[0], datetime(2026, 9, 20, tzinfo=UTC))
+    one = orphan(disks[0], datetime(2025, 9, 20, tzinfo=UTC))
     store(one.subscription, OCTOBER, [line(OCTOBER, "9")], has_resources=False)
 
     found = waste([one], today=TODAY)[one.id]
 
     assert (found.state.value, found.amounts["EUR"]) == ("partial", Decimal(24))
-    assert found.unknown == (date(2026, 9, 1), OCTOBER)
+    assert found.unknown == (date(2025, 9, 1), OCTOBER)
     assert "names no resources" in found.reason
 
 
@@ -130,9 +130,9 @@ def test_all_waste_counts_each_resource_once(disks: list[Resource]) -> None:
         },
         rule="another",
         verdict=Orphan.Verdict.ORPHANED,
-        since=datetime(2026, 11, 20, tzinfo=UTC),
+        since=datetime(2025, 11, 20, tzinfo=UTC),
     )
-    orphan(disks[1], datetime(2026, 11, 21, tzinfo=UTC))
+    orphan(disks[1], datetime(2025, 11, 21, tzinfo=UTC))
 
     assert waste_total(None) == {"EUR": Decimal(26 + 4), "USD": Decimal(5)}
 

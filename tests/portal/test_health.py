@@ -7,13 +7,13 @@ import pytest
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from audit.models import SyncRun
+from audit.models import CoverageReceipt, SyncRun
 from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.server import Simulator
 from governance.schedules import schedule_for
 from governance.tenancy import Scope, entered
 from tenants.models import Tenant, User
-from tests.conftest import signed_in, sync
+from tests.conftest import read_open_month, signed_in, sync
 
 
 def data_health(user: User | None = None) -> tuple[int, dict[str, Any]]:
@@ -24,9 +24,11 @@ def data_health(user: User | None = None) -> tuple[int, dict[str, Any]]:
 
 
 def finish_all_runs(ago: timedelta) -> None:
-    """As if every run had ended that long ago."""
+    """As if every run of the resource sync had ended that long ago."""
+    at = timezone.now() - ago
     with entered(Scope.every_tenant(reason="A test ages the runs.")):
-        SyncRun.objects.update(finished_at=timezone.now() - ago)
+        CoverageReceipt.objects.filter(run__kind="resources").update(last_complete_at=at)
+        SyncRun.objects.of_kind("resources").update(finished_at=at)
 
 
 def test_alive(db: None) -> None:
@@ -68,8 +70,11 @@ def test_never(contoso: Tenant) -> None:
     assert (status, found["status"], found["state"], found["complete_as_of"]) == (503, "unhealthy", "never", None)
 
 
-def test_complete(contoso: Tenant) -> None:
+def test_complete(azure: Simulator, contoso: Tenant) -> None:
     sync(contoso)
+    assert data_health()[0] == 503  # its costs were never read
+
+    read_open_month(azure, contoso)
 
     status, found = data_health()
 
@@ -79,6 +84,7 @@ def test_complete(contoso: Tenant) -> None:
 
 def test_partial_is_told_and_not_unhealthy(azure: Simulator, contoso: Tenant) -> None:
     sync(contoso)
+    read_open_month(azure, contoso)
     azure.faults.add(Fault("missing_subscription", subscription=azure.tenants[0].subscription_ids[0]))
     sync(contoso)
 
@@ -99,8 +105,9 @@ def test_failed(contoso: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["complete_as_of"] == whole  # what was known stays known, and dated
 
 
-def test_stale_after_two_periods(contoso: Tenant) -> None:
+def test_stale_after_two_periods(azure: Simulator, contoso: Tenant) -> None:
     sync(contoso)
+    read_open_month(azure, contoso)
     two_periods = 2 * schedule_for("resources").every
 
     finish_all_runs(two_periods - timedelta(minutes=1))

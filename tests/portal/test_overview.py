@@ -14,7 +14,7 @@ from governance.tenancy import Scope, entered
 from inventory.models import ResourceChange
 from tenants.actions import group_tenants
 from tenants.models import Subscription, Tenant, User
-from tests.conftest import person, signed_in, sync
+from tests.conftest import person, read_open_month, signed_in, sync
 from tests.portal.test_resources_page import text
 
 
@@ -132,6 +132,8 @@ def test_older_changes_leave_the_week_and_then_the_chart(azure: Simulator, both:
 def test_nothing_wrong_is_said_only_when_everything_was_received(
     azure: Simulator, both: list[Tenant], bob: User
 ) -> None:
+    assert "Costs of contoso have not been read yet" in overview(bob)
+    assert read_open_month(azure, both[0]).outcome == "ok"
     assert "Every sync received what it expected" in overview(bob)
 
     azure.faults.add(Fault("bad_row", path="ResourceGraph", how="oversized_name", times=1))

@@ -14,6 +14,7 @@ from audit.models import SetAsideRow, SyncRun
 from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.server import Simulator
 from governance.portal import syncs
+from governance.schedules import KINDS, SYNCS
 from governance.tenancy import Scope, entered
 from tenants.models import Tenant, User
 from tests.conftest import signed_in, sync
@@ -57,17 +58,19 @@ def test_run_now_is_offered_to_operators_only(
 
     page = text(signed_in(user).get("/syncs/"))
 
-    assert page.count(f'name="tenant" value="{contoso.id}"') == buttons
-    assert page.count("Run now: Resources of contoso") == buttons
+    assert page.count(f'name="tenant" value="{contoso.id}"') == buttons * len(SYNCS)
+    for schedule in SYNCS:
+        assert page.count(f"Run now: {schedule.title} of contoso") == buttons
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("who", "status", "queued"), [("alice", 303, 1), ("olga", 303, 1), ("bob", 403, 0), ("auditor", 403, 0)]
 )
 def test_run_now_hands_over_one_message(
-    contoso: Tenant, request: pytest.FixtureRequest, broker: Redis, who: str, status: int, queued: int
+    contoso: Tenant, request: pytest.FixtureRequest, broker: Redis, who: str, status: int, queued: int, kind: str
 ) -> None:
-    answer = run_now(request.getfixturevalue(who), contoso)
+    answer = run_now(request.getfixturevalue(who), contoso, kind)
 
     assert answer.status_code == status
     assert broker.llen("celery") == queued
@@ -110,7 +113,7 @@ def test_run_now_needs_a_known_kind_a_post_and_the_csrf_token(contoso: Tenant, o
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(olga)
 
-    assert run_now(olga, contoso, kind="costs").status_code == 404
+    assert run_now(olga, contoso, kind="weather").status_code == 404
     assert signed_in(olga).get("/syncs/run/").status_code == 405
     assert strict.post("/syncs/run/", {"tenant": str(contoso.id), "kind": "resources"}).status_code == 403
     assert broker.llen("celery") == 0
@@ -152,7 +155,7 @@ def test_filters_of_the_runs(
 
 
 @pytest.mark.parametrize(
-    "query", ["outcome=great", "kind=costs", "tenant=fabrikam", "nonsense=1", "kind=resources&kind=resources", "page=0"]
+    "query", ["outcome=great", "kind=weather", "tenant=fabrikam", "nonsense=1", "kind=resources&kind=resources", "page=0"]
 )
 def test_problems_are_400(contoso: Tenant, fabrikam: Tenant, bob: User, query: str) -> None:
     sync(contoso)

@@ -189,7 +189,7 @@ def test_a_person_who_asked_is_handed_on(northwind: Tenant, broker: Redis) -> No
 
 def test_an_unknown_kind_enqueues_nothing(northwind: Tenant, broker: Redis) -> None:
     with pytest.raises(KeyError):
-        enqueue("costs", northwind.id)
+        enqueue("weather", northwind.id)
 
     assert messages(broker) == []
 

@@ -204,4 +204,4 @@ def test_wrong_usage_is_refused(db: None, wrong: tuple[str, ...]) -> None:
 
 def test_an_unknown_kind_is_refused(db: None) -> None:
     with pytest.raises(CommandError, match="invalid choice"):
-        call_command("sync", "costs", "--all")
+        call_command("sync", "weather", "--all")

@@ -57,6 +57,7 @@ def test_beat_writes_the_table_into_its_database_and_removes_what_left_it() -> N
     tasks = dict(PeriodicTask.objects.exclude(name="celery.backend_cleanup").values_list("name", "task"))
     assert tasks == {
         "fan-out-resources": "tenants.tasks.fan_out",
+        "fan-out-costs": "tenants.tasks.fan_out",
         "tend-files": "audit.tasks.tend_files",
         "anchor-audit": "audit.tasks.anchor_chains",
         "tidy-sign-ins": "tenants.tasks.tidy_sign_ins",

@@ -11,6 +11,9 @@ from typing import Any
 from governance.azure.simulator.access import Access
 from governance.azure.simulator.arm import Arm
 from governance.azure.simulator.control import PREFIX, Control
+from governance.azure.simulator.cost_query import CostQuery
+from governance.azure.simulator.cost_quota import CostQuota
+from governance.azure.simulator.cost_settings import CostSettings
 from governance.azure.simulator.directory import Directory
 from governance.azure.simulator.entra import Entra
 from governance.azure.simulator.exchange import Refusal, Request, Response
@@ -25,6 +28,8 @@ from governance.azure.simulator.tokens import Tokens
 from governance.azure.simulator.world import World
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
+SUBSCRIPTION = r"/{1,2}subscriptions/([^/]+)"  # a scope that begins with a slash doubles it
+COSTS = r"/providers/microsoft\.costmanagement"
 Route = tuple[str, re.Pattern[str], Callable[..., Response]]
 
 
@@ -35,19 +40,21 @@ class Application:
         self.world = world
         self.faults = Faults()
         self.quota = Quota(now)
+        self.cost_settings = CostSettings()
         self.log = RequestLog()
         self.stopping = threading.Event()
         tokens = Tokens(world.seed, now)
         access = Access(world, tokens, self.faults)
         pages = Pages(tokens, self.faults)
         self.directory = Directory(world, now)
-        self._control = Control(world, self.faults, self.quota, self.log, self.directory)
+        self._control = Control(world, self.faults, self.quota, self.log, self.directory, self.cost_settings)
         sign_in = SignIn(self.directory, now)
         self._routes = _routes(
             Entra(world, tokens, sign_in, now),
             Arm(world, access, pages),
             ResourceGraph(world, access, pages, self.quota),
             sign_in,
+            CostQuery(world, access, pages, CostQuota(self.quota, now), self.cost_settings),
         )
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -94,7 +101,7 @@ class Application:
         raise Refusal(404, "NotFound", f"The simulator does not serve '{request.shown_path}'.")
 
 
-def _routes(entra: Entra, arm: Arm, graph: ResourceGraph, sign_in: SignIn) -> list[Route]:
+def _routes(entra: Entra, arm: Arm, graph: ResourceGraph, sign_in: SignIn, query: CostQuery) -> list[Route]:
     table: list[tuple[str, str, Callable[..., Response]]] = [
         ("POST", r"/providers/microsoft\.resourcegraph/resources", graph.answer),
         ("GET", r"/tenants", arm.tenants),
@@ -102,6 +109,8 @@ def _routes(entra: Entra, arm: Arm, graph: ResourceGraph, sign_in: SignIn) -> li
         ("GET", r"/subscriptions/([^/]+)", arm.subscription),
         ("GET", r"/subscriptions/([^/]+)/resourcegroups", arm.resource_groups),
         ("GET", r"/subscriptions/([^/]+)/resources", arm.resources),
+        ("POST", SUBSCRIPTION + COSTS + "/query", query.of_subscription),
+        ("POST", SUBSCRIPTION + r"/resourcegroups/([^/]+)" + COSTS + "/query", query.of_group),
         ("POST", r"/([^/]+)/oauth2/v2\.0/token", entra.grant),
         ("POST", r"/([^/]+)/(b2c_[^/]+)/oauth2/v2\.0/token", sign_in.redeem),
     ]

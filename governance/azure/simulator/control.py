@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import date
 from typing import Any
 
+from governance.azure.simulator.cost_settings import CostSettings
 from governance.azure.simulator.directory import Directory
 from governance.azure.simulator.exchange import Refusal, Request, Response, json_response
 from governance.azure.simulator.faults import Fault, Faults
@@ -19,12 +20,21 @@ PREFIX = "/_simulator/"
 
 
 class Control:
-    def __init__(self, world: World, faults: Faults, quota: Quota, log: RequestLog, directory: Directory) -> None:
+    def __init__(
+        self,
+        world: World,
+        faults: Faults,
+        quota: Quota,
+        log: RequestLog,
+        directory: Directory,
+        cost_settings: CostSettings,
+    ) -> None:
         self._world = world
         self._faults = faults
         self._quota = quota
         self._log = log
         self._directory = directory
+        self._cost_settings = cost_settings
 
     def answer(self, request: Request) -> Response:
         topic, _, rest = request.path.removeprefix(PREFIX).partition("/")
@@ -41,7 +51,7 @@ class Control:
             ("POST", "redirects"): self._register_redirects,
             ("GET", "people"): self._list_people,
             ("GET", "costs"): self._costs,
-            ("POST", "costs"): self._restate,
+            ("POST", "costs"): self._change_costs,
         }
         if (request.method, topic) == ("GET", "truth"):
             return json_response(self._truth(rest) if rest else self._tenants())
@@ -97,18 +107,26 @@ class Control:
             message = f"Say tenant, month=YYYY-MM, and by of {', '.join(CUTS)}, tag:NAME: {error}"
             raise Refusal(400, "InvalidCosts", message) from error
 
-    def _restate(self, request: Request) -> Any:
-        """``{"restate_to_zero": {"subscription": ID, "month": "YYYY-MM", "keeps_rows": true}}``, or null: none is."""
-        wanted = request.json().get("restate_to_zero")
-        if wanted is None:
-            self._world.costs.restore()
-            return {"restated_to_zero": []}
+    def _change_costs(self, request: Request) -> Any:
+        """``{"restate_to_zero": {"subscription": ID, "month": "YYYY-MM", "keeps_rows": true}}``; null: none is.
+
+        Beside it, or alone, what ``CostSettings`` has: ``{"page_rows": 10}``.
+        """
+        body = request.json()
         try:
-            keeps_rows = bool(wanted.get("keeps_rows", True))
-            self._world.costs.restate_to_zero(wanted["subscription"], _month(wanted["month"]), keeps_rows=keeps_rows)
+            if "restate_to_zero" in body:
+                self._restate_to_zero(body.pop("restate_to_zero"))
+            return {"settings": self._cost_settings.change(body)}
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise Refusal(400, "InvalidCosts", f"Say subscription and month: {error}") from error
-        return {"restated_to_zero": [wanted]}
+            raise Refusal(400, "InvalidCosts", f"Say subscription and month, or a setting: {error}") from error
+
+    def _restate_to_zero(self, wanted: Any) -> None:
+        costs = self._world.costs
+        if wanted is None:
+            costs.restore()
+            return
+        keeps_rows = bool(wanted.get("keeps_rows", True))
+        costs.restate_to_zero(wanted["subscription"], _month(wanted["month"]), keeps_rows=keeps_rows)
 
     def _list_faults(self, _request: Request) -> Any:
         return {"faults": self._faults.report()}

@@ -16,7 +16,7 @@ LARGEST_BODY_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Request:
-    """``path`` in lower case, since Azure's paths have none; query names in lower case too."""
+    """``path`` in lower case, since Azure's paths have none; names of the query and of headers in lower case too."""
 
     method: str
     path: str
@@ -26,6 +26,7 @@ class Request:
     authorization: str
     body: bytes
     cookies: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def query(self) -> dict[str, str]:
@@ -66,6 +67,11 @@ class Request:
             authorization=environ.get("HTTP_AUTHORIZATION", ""),
             body=environ["wsgi.input"].read(length) if length else b"",
             cookies={name: morsel.value for name, morsel in SimpleCookie(environ.get("HTTP_COOKIE", "")).items()},
+            headers={
+                name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
+                for name, value in environ.items()
+                if name.startswith("HTTP_")
+            },
         )
 
 

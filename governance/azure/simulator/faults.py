@@ -23,6 +23,7 @@ PAGE = frozenset(
 )
 SIGHT = frozenset({"missing_subscription"})
 KINDS = INSTEAD_OF_ANSWER | DAMAGED_ANSWER | SLOW | PAGE | SIGHT
+BUCKETS = ("qpu", "entity", "tenant", "client", "clienttype")
 BAD_ROWS = ("missing_id", "null_name", "wrong_type", "oversized_name", "nul_character")
 SERVER_ERRORS = (500, 502, 503, 504)
 
@@ -47,6 +48,7 @@ class Fault:
     seconds: float = 0.0
     how: str = "missing_id"
     row: int = 0
+    bucket: str = "qpu"  # of Cost Management: which of its quotas throttle speaks of
     rows: int = 1
     subscription: str | None = None
     seen: int = field(default=0, init=False)
@@ -57,6 +59,8 @@ class Fault:
             raise ValueError(f"Unknown fault {self.kind!r}; known are {', '.join(sorted(KINDS))}.")
         if self.how not in BAD_ROWS:
             raise ValueError(f"Unknown bad row {self.how!r}; known are {', '.join(BAD_ROWS)}.")
+        if self.bucket not in BUCKETS:
+            raise ValueError(f"Unknown bucket {self.bucket!r}; known are {', '.join(BUCKETS)}.")
         if self.kind == "server_error" and self.status not in SERVER_ERRORS:
             raise ValueError("A server error has status 500, 502, 503 or 504.")
         if self.kind == "missing_subscription" and not self.subscription:

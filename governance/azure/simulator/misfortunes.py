@@ -5,6 +5,7 @@ from dataclasses import replace
 from email.utils import formatdate
 
 from governance.azure.simulator.access import unauthorized
+from governance.azure.simulator.cost_quota import THROTTLED_SECONDS, cost_limited
 from governance.azure.simulator.exchange import Refusal, Request, Response
 from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.quota import WINDOW_SECONDS, rate_limited
@@ -35,6 +36,9 @@ def damage(fault: Fault, response: Response) -> Response:
 def _throttled(fault: Fault, request: Request) -> Response:
     if "resourcegraph" in request.path:
         response = rate_limited(WINDOW_SECONDS).response
+    elif "microsoft.costmanagement" in request.path:
+        wait = fault.retry_after if isinstance(fault.retry_after, int) else THROTTLED_SECONDS
+        return cost_limited(fault.bucket, wait).response  # it says how long in its own header only
     else:
         response = Refusal(
             429,

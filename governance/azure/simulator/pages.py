@@ -107,6 +107,8 @@ def _with_bad_row(rows: Sequence[Row], fault: Fault) -> list[Row]:
 
 
 def _bad_row(row: Row, how: str) -> Row:
+    if "Currency" in row:
+        return _bad_cost_row(row, how)
     name = "name" if "name" in row else "displayName"
     if how == "missing_id":
         return {key: value for key, value in row.items() if key != "id"}
@@ -118,3 +120,18 @@ def _bad_row(row: Row, how: str) -> Row:
         "nul_character": f"{row.get(name)}\x00",
     }
     return {**row, name: spoilt[how]}
+
+
+def _bad_cost_row(row: Row, how: str) -> Row:
+    """A row of a cost query, whose first column is the cost and which has no ID."""
+    cost = next(iter(row))
+    if how == "missing_id":
+        return {key: value for key, value in row.items() if key != "Currency"}
+    text = next((key for key in row if key not in (cost, "UsageDate", "Currency")), "Currency")
+    spoilt: dict[str, tuple[str, Any]] = {
+        "null_name": (cost, None),
+        "wrong_type": (cost, "a lot"),
+        "oversized_name": (text, "n" * OVERSIZED_CHARACTERS),
+        "nul_character": (text, f"{row[text]}\x00"),
+    }
+    return {**row, spoilt[how][0]: spoilt[how][1]}

@@ -25,6 +25,7 @@ class Quota:
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self.is_enforced = False
+        self.turns = 0  # how often it was switched: all counts begin anew
         self._now = now
         self._windows: dict[str, tuple[float, int]] = {}
         self._lock = threading.Lock()
@@ -32,6 +33,7 @@ class Quota:
     def enforce(self, *, is_enforced: bool) -> None:
         with self._lock:
             self.is_enforced = is_enforced
+            self.turns += 1
             self._windows.clear()
 
     def spend(self, principal: str) -> Mapping[str, str]:

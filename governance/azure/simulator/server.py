@@ -15,6 +15,7 @@ from cheroot.wsgi import Server
 
 from governance.azure.simulator.application import Application
 from governance.azure.simulator.certificates import LocalAuthority
+from governance.azure.simulator.cost_settings import CostSettings
 from governance.azure.simulator.directory import Directory
 from governance.azure.simulator.faults import Faults
 from governance.azure.simulator.resources import DAY_ZERO
@@ -175,6 +176,11 @@ class Simulator:
     def requests(self) -> list[tuple[str, str]]:
         """(method, path) of every call since the start or the last ``forget_requests()``; control calls left out."""
         return self.application.log.all()
+
+    @property
+    def cost_settings(self) -> CostSettings:
+        """Sizes of pages and files of costs, for tests that need several of them."""
+        return self.application.cost_settings
 
     def forget_requests(self) -> None:
         self.application.log.clear()
