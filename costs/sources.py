@@ -36,7 +36,7 @@ from governance.azure.errors import (
 )
 from governance.money import rounded
 
-FRESH = timedelta(hours=36)  # a daily export that is older has stopped, or failed
+FRESH = timedelta(hours=48)  # a daily export that is older has stopped, or failed
 LAST_CHARGES_DAY = 5  # of the next month: a delivery made before it may lack late charges
 GROUPING = ("ServiceName", "ResourceGroupName")
 LINES = 5000  # handed to the store at once
@@ -217,7 +217,7 @@ class MonthReading:
         return replace(found, until=min(found.until, whole_days))
 
     def _is_recent(self, run: ExportRun) -> bool:
-        """A delivery of the open month is at most a day and a half old; one of another month has its late charges."""
+        """A delivery of the open month is at most two days old; one of another month has its late charges."""
         age = self.sources.now - run.submitted_at
         late = last_of(run.month) + timedelta(days=LAST_CHARGES_DAY)
         return age <= FRESH or (run.submitted_at.date() >= late and last_of(run.month) < self.sources.today)
