@@ -9,18 +9,27 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from costs.exploring import explore
-from costs.files_of_cuts import RefusedCutError, cut_file
-from costs.lists import EXPLORER, PERIODS, RECORDS, CostListFilter, ExplorerFilter, MovedFilter, dimension_choices
+from costs.cut_files import RefusedCutError, cut_file
 from costs.models import CostTag, Metric
 from costs.moved import moved_since
 from costs.overview import cost_overview
+from costs.page_lists import (
+    EXPLORER,
+    PERIODS,
+    RECORDS,
+    CostOverviewFilter,
+    ExplorerFilter,
+    MovedFilter,
+    dimension_choices,
+)
 from costs.questions import UnanswerableError
 from governance.access import Permission
 from governance.caching import kept
 from governance.gate import requires
 from governance.ui.list_page import ListPage
+from inventory.lists import folded
 from tenants.freshness import coverage_asked_for
-from tenants.lists import TenantOwnedFilterSet, tenants_asked_for
+from tenants.lists import tenants_asked_for
 from tenants.models import Subscription, Tenant, TenantGroup
 
 TAGS_OFFERED = 100
@@ -32,10 +41,10 @@ LOOKED_BACK_DAYS = 7
 @requires(Permission.SEE)
 def overview(request: HttpRequest) -> HttpResponse:
     """This month against the last, thirteen months, what moved most, and where it goes."""
-    asked = OverviewFilter(request.GET)
+    asked = CostOverviewFilter(request.GET, queryset=RECORDS.rows().none())
     if not asked.is_valid():
         return _refused(request, "costs/overview.html", asked)
-    found = cost_overview(tenants_asked_for(asked), asked.metric_asked, today=_today())
+    found = cost_overview(tenants_asked_for(asked), _metric(asked), today=_today())
     return render(request, "costs/overview.html", {**_usual(asked), "found": found, "standing": found.standing})
 
 
@@ -46,7 +55,7 @@ def explorer(request: HttpRequest) -> HttpResponse:
     asked = ExplorerFilter(request.GET, queryset=RECORDS.rows().none())
     if not asked.is_valid():
         return _refused(request, "costs/explore.html", asked)
-    question = asked.question(_today())
+    question = asked.question()
     try:
         found = explore(question, asked.dimensions, request.GET, today=_today())
     except UnanswerableError as error:
@@ -83,8 +92,7 @@ def records(request: HttpRequest) -> HttpResponse:
         coverage=coverage_asked_for(page.asked, "costs"),
         periods=PERIODS,
         metrics=Metric.choices,
-        usual={"metric": page.asked.metric_asked} if page.is_valid else {},
-        span=page.asked.span(_today()) if page.is_valid else None,
+        span=page.asked.question().span if page.is_valid else None,
     )
 
 
@@ -96,29 +104,19 @@ def moved(request: HttpRequest) -> HttpResponse:
     if not asked.is_valid():
         return _refused(request, "costs/moved.html", asked)
     since = asked.form.cleaned_data["since"] or _midnight() - timedelta(days=LOOKED_BACK_DAYS)
+    wanted = asked.form.cleaned_data["subscription"]
     found = moved_since(
         since,
-        metric=asked.metric_asked,
+        metric=_metric(asked),
         tenants=tenants_asked_for(asked),
-        subscription=asked.narrowing().subscription,
+        subscription=folded(wanted) if wanted else None,
     )
     return render(request, "costs/moved.html", {**_usual(asked), "found": found, "since": since})
 
 
-class OverviewFilter(TenantOwnedFilterSet):
-    """The overview is narrowed by nothing but tenants; it shows one metric."""
-
-    passed_through: frozenset[str] = frozenset()
-    metric = CostListFilter.base_filters["metric"]
-
-    class Meta:
-        model = Subscription
-        fields: list[str] = []
-
-    @property
-    def metric_asked(self) -> str:
-        """The metric in force."""
-        return str(self.form.cleaned_data.get("metric") or Metric.ACTUAL)
+def _metric(asked: Any) -> Metric:
+    """The metric in force: actual cost if none is asked for."""
+    return Metric(asked.form.cleaned_data.get("metric") or Metric.ACTUAL)
 
 
 def _usual(asked: Any) -> dict[str, Any]:
@@ -127,7 +125,7 @@ def _usual(asked: Any) -> dict[str, Any]:
         "filter": asked,
         "problems": {},
         "coverage": coverage_asked_for(asked, "costs"),
-        "metric": Metric(asked.metric_asked),
+        "metric": _metric(asked),
         "metrics": Metric.choices,
         "periods": PERIODS,
         "choices": filter_choices(),

@@ -14,10 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from costs.lists import MONTHS_KEPT, label_of
 from costs.models import Finality, Metric, Source
 from costs.moved import MovedSlice
 from costs.overview import STATE_WORDS, Movement
+from costs.page_lists import MONTHS_KEPT, label_of
 from costs.questions import Dimension
 from costs.spans import months_before
 from costs.standing import Standing, State

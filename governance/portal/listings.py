@@ -1,6 +1,6 @@
 """Every list there is, by its key: what exports and saved views look up."""
 
-from costs.lists import EXPLORER, RECORDS
+from costs.page_lists import EXPLORER, RECORDS
 from governance.portal.audit_lists import AUDIT
 from governance.portal.orphans import ORPHANS
 from governance.portal.sync_lists import SYNCS_LIST

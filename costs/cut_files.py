@@ -10,8 +10,9 @@ from django.http import FileResponse, QueryDict
 from django.utils import timezone
 
 from audit.actions import note_export
-from costs.explorer import MOST, Cut, cut
-from costs.lists import EXPLORER, ExplorerFilter, label_of
+from costs.explorer import Cut, cut
+from costs.lists import MOST_ROWS
+from costs.page_lists import EXPLORER, ExplorerFilter, label_of
 from costs.questions import UnanswerableError
 from governance.exports import Table, Value, Written, write_csv, write_xlsx
 from tenants.lists import tenants_asked_for
@@ -40,7 +41,7 @@ def cut_file(query: str, *, format: str, for_whom: str, today: date) -> FileResp
     if not asked.is_valid():
         raise RefusedCutError(asked.problems())
     try:
-        found = cut(asked.question(today), asked.dimensions, today=today, top=MOST)
+        found = cut(asked.question(), asked.dimensions, today=today, top=MOST_ROWS)
     except UnanswerableError as error:
         raise RefusedCutError({"by": [str(error)]}) from error
     out = TemporaryFile(prefix="export-")  # noqa: SIM115 - the response closes it
