@@ -8,6 +8,7 @@ from uuid import UUID
 
 from costs.explorer import Cut, Movers, cut, movers
 from costs.figures import MONTH, Compared, Comparison, Summary, Trend, summary, trend
+from costs.models import Metric
 from costs.questions import Dimension, Question
 from costs.spans import Span, last_day, months_before
 from costs.standing import Standing, State
@@ -169,3 +170,39 @@ def _moved(kind: str, found: Movers, currency: str) -> MovedMost:
         for one in both[:MOST_MOVED]
     )
     return MovedMost(kind.replace("_", " "), found, rows)
+
+
+# --- the card on the first page of the portal ---
+
+
+@dataclass(frozen=True, slots=True)
+class CardLine:
+    """One currency of the card."""
+
+    currency: str
+    to_date: Compared | None
+    so_far: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class CostCard:
+    """This month in a few words: by currency, to date against the same days of the last, and what it stands on."""
+
+    month: Summary
+    lines: tuple[CardLine, ...]
+
+    @property
+    def standing(self) -> Standing:
+        """What it stands on."""
+        return self.month.standing
+
+
+def cost_card(tenants: frozenset[UUID] | None, *, today: date) -> CostCard:
+    """This month's actual costs. At most twenty queries."""
+    month = summary(Question(Metric.ACTUAL, today.replace(day=1), today, tenants), today=today)
+    lines = []
+    for one in month.total.amounts:
+        so_far = one_of(month.total, one.currency)
+        to_date = one_of(month.to_date, one.currency) if month.to_date else None
+        lines.append(CardLine(one.currency, to_date, so_far.amount if so_far else None))
+    return CostCard(month, tuple(lines))

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -12,7 +13,7 @@ from costs.exploring import explore
 from costs.cut_files import RefusedCutError, cut_file
 from costs.models import CostTag, Metric
 from costs.moved import moved_since
-from costs.overview import cost_overview
+from costs.overview import CostOverview, cost_overview
 from costs.page_lists import (
     EXPLORER,
     PERIODS,
@@ -44,7 +45,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     asked = CostOverviewFilter(request.GET, queryset=RECORDS.rows().none())
     if not asked.is_valid():
         return _refused(request, "costs/overview.html", asked)
-    found = cost_overview(tenants_asked_for(asked), _metric(asked), today=_today())
+    found = _overview(tenants_asked_for(asked), _metric(asked))
     return render(request, "costs/overview.html", {**_usual(asked), "found": found, "standing": found.standing})
 
 
@@ -112,6 +113,17 @@ def moved(request: HttpRequest) -> HttpResponse:
         subscription=folded(wanted) if wanted else None,
     )
     return render(request, "costs/moved.html", {**_usual(asked), "found": found, "since": since})
+
+
+def _overview(tenants: frozenset[UUID] | None, metric: Metric) -> CostOverview:
+    """The figures, kept until a slice is stored or the day ends."""
+    of_whom = "all" if tenants is None else ",".join(sorted(tenant.hex for tenant in tenants))
+    return kept(
+        "cost-overview",
+        version=f"{Tenant.objects.version()}-{_today()}",
+        about=f"{metric} {of_whom}",
+        compute=lambda: cost_overview(tenants, metric, today=_today()),
+    )
 
 
 def _metric(asked: Any) -> Metric:
