@@ -17,7 +17,7 @@ from costs.moved import moved_since
 from costs.overview import STATE_WORDS, one_of, trend_chart
 from costs.page_lists import MONTHS_KEPT, label_of
 from costs.questions import Dimension, Question
-from costs.spans import Span, months_before
+from costs.spans import Span, last_day, months_before
 from costs.standing import State
 from costs.waste import waste, waste_total
 from governance.exports import Value
@@ -27,7 +27,7 @@ from governance.ui.cells import MINUS, grouped, money
 from inventory.models import Orphan
 
 TOP = 10  # of each kind in a table
-MOST_MOVED = 5  # up, and down, by each dimension
+MOST_MOVED = 4  # up, and down, by each dimension
 ORPHANS_LOOKED_AT = 1_000  # the oldest: each is asked for its own cost
 WASTERS = 20  # that are named
 BY = ("tenant", "subscription", "resource_group", "service", "resource")
@@ -83,6 +83,8 @@ class Ground(Tabled):
 def totals(ground: Ground) -> Iterator[Section]:
     """The month in a few figures, each currency by itself."""
     found = ground.figures.total
+    is_open = ground.question.last < last_day(ground.question.last)
+    basis = found.to_date if is_open and found.to_date else found.total
     words = [FINALITY_WORDS[Finality(found.standing.finality) if found.standing.finality else None]]
     words.append(_whole_words(found.total.state))
     if len(ground.figures.currencies) > 1:
@@ -92,12 +94,12 @@ def totals(ground: Ground) -> Iterator[Section]:
     for currency in ground.figures.currencies:
         one = one_of(found.total, currency)
         figures.append((f"{ground.question.first:%B %Y}, {currency}", money(one.amount if one else None)))
-        rows.append((currency, *_compared(one)))
-    before = found.total.before
-    note = f"Compared with {before.first:%Y-%m-%d} to {before.last:%Y-%m-%d}"
-    if found.total.state_before is not State.COMPLETE:
-        note += f": {STATE_WORDS[found.total.state_before]}"
-    table = ground.table("Totals", (Heading("Currency", 16), *_COMPARED), rows, f"{note}.")
+        rows.append((currency, *_compared(one_of(basis, currency))))
+    span, before = basis.span, basis.before
+    note = f"{span.first} to {span.last}, compared with {before.first} to {before.last}"
+    if basis.state_before is not State.COMPLETE:
+        note += f": {STATE_WORDS[basis.state_before]}"
+    table = ground.table("Against the month before", (Heading("Currency", 16), *_COMPARED), rows, f"{note}.")
     yield Section("totals", "Totals", tuple(words), figures=tuple(figures), tables=(table,) if rows else ())
 
 
@@ -114,7 +116,7 @@ def standing(ground: Ground) -> Iterator[Section]:
         ("Read from", ", ".join(f"{source} ({grouped(number)})" for source, number in found.sources) or "nothing"),
         ("Without resources and tags", f"{grouped(found.without_resources)} of {grouped(found.slices_read)}"),
     ]
-    tables = [ground.table("What it stands on", (Heading("What", 34), Heading("", 66)), facts)]
+    tables = [ground.table("What it stands on", (Heading("What", 34), Heading("Value", 66)), facts)]
     if found.unread:
         rows = [(one.tenant, one.subscription, one.reason or "Nothing was tried yet.") for one in found.unread]
         note = f"and {grouped(found.more_unread)} more" if found.more_unread else ""
@@ -137,13 +139,12 @@ def by_currency(ground: Ground) -> Iterator[Section]:
             f"in-{currency.lower()}",
             title,
             columns=trend_chart(f"Thirteen months, {currency}", [(months, "cost")], currency),
-            tables=(ground.table(f"By month, {currency}", _MONTHS, rows),),
+            tables=(ground.table(f"By month, {currency}", _MONTHS, rows), *_moved_tables(ground, currency)),
         )
         yield Section(
             f"where-{currency.lower()}",
             f"Where it went, {currency}",
             bars=tuple(chart for chart in bars if len(chart.rows) > 1 or chart.title != "By tenant"),
-            tables=_moved_tables(ground, currency),
         )
 
 
