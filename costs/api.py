@@ -38,12 +38,9 @@ from costs.serializers import (
     TrendSerializer,
 )
 from governance.access import Permission, get_visible_or_404
-from governance.drf import CoverageSerializer
-from governance.schedules import KINDS
 from tenants.api import CoveredViewSet
 
 RESTATEMENT_ID = OpenApiParameter("restatement_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
-_NEVER: dict[str, Any] = {"kind": "costs", "state": "never", "complete_as_of": None, "gaps": [], "more_gaps": 0}
 
 
 class CostView(CoveredViewSet):
@@ -51,12 +48,6 @@ class CostView(CoveredViewSet):
 
     requires = Permission.SEE
     kind: ClassVar[str] = "costs"
-
-    def coverage(self) -> dict[str, Any]:
-        """How complete and fresh the syncs of costs left them."""
-        if self.kind not in KINDS:
-            return dict(CoverageSerializer(_NEVER).data)
-        return super().coverage()
 
 
 class FiguresView(CostView):
