@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import uuid4
@@ -45,7 +45,7 @@ def subscription_of(name: str) -> Subscription:
     return found
 
 
-def store(subscription: Subscription, batches: Iterator[list[CostLine]], *, content: str) -> CostReceipt:
+def store(subscription: Subscription, batches: Iterable[list[CostLine]], *, content: str) -> CostReceipt:
     """Replace the month of this subscription, in a transaction of its own."""
     key = SliceKey(subscription.subscription_id, MONTH, Metric.ACTUAL)
     with entered(Scope.of(subscription.tenant_id)), transaction.atomic():

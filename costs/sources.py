@@ -13,10 +13,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 
-from costs.files import CostFiles, UnreadableFileError
+from costs.files import EXACT, CostFiles, UnreadableFileError
 from costs.models import CostReceipt, Source
 from costs.months import last_of, spans
 from costs.rows import CostLine, RefusedRow, SliceKey
@@ -152,7 +152,7 @@ class SubscriptionSources:
             if row.month is None:
                 raise BadShapeError("Cost Management's answer by month names none.")
             of_month = totals.setdefault(row.month, {})
-            of_month[row.currency] = of_month.get(row.currency, Decimal(0)) + row.amount
+            of_month[row.currency] = EXACT.add(of_month.get(row.currency, Decimal(0)), row.amount)
         self.controls[metric].update(totals)
 
 
@@ -310,25 +310,41 @@ class MonthReading:
         """The slice out of files that may hold others too: of other subscriptions, and of the other metric."""
         if announced is not None and announced != files.rows:
             raise BadShapeError(f"The delivery announces {announced} rows and has {files.rows}.")
-        there = {content.key: content for content in files.slices()}
-        content = there.get(key)
+        contents = [row for row in files.slices() if row.key.metric == key.metric and self._is_ours(row.key, files)]
+        mine = [row for row in contents if row.key.month == key.month]
         found = _of_lines(key, [], source, reason, failures, until=self._until)
-        if content is not None:
+        if mine:
             found = replace(
                 found,
-                rows=content.rows,
-                content_hash=content.content_hash,
-                totals=content.totals,
-                residual=content.residual,
-                lines=lambda: files.lines(key, size=LINES),
+                rows=sum(row.rows for row in mine),
+                content_hash=hashlib.sha256(repr([row.content_hash for row in mine]).encode()).hexdigest(),
+                totals=_added(row.totals for row in mine),
+                residual=_added(row.residual for row in mine),
+                lines=lambda: chain.from_iterable(files.lines(row.key, size=LINES) for row in mine),
             )
         strays = [
-            RefusedRow("", 0, f"{other.rows} row(s) of {row.month:%Y-%m} stand in the files of {key.month:%Y-%m}.")
-            for row, other in there.items()
-            if (row.subscription_id, row.metric) == (key.subscription_id, key.metric) and row != key
+            RefusedRow("", 0, f"{row.rows} row(s) of {row.key.month:%Y-%m} stand in the files of {key.month:%Y-%m}.")
+            for row in contents
+            if row.key.month != key.month
         ]
         refused = (*strays, *islice(files.refused(), REFUSED_SHOWN))
         return replace(found, refused=refused, refused_count=len(strays) + files.refused_count)
+
+    def _is_ours(self, key: SliceKey, files: CostFiles) -> bool:
+        """Rows of the subscription, and those that name none: what it did not use of a commitment, and rounding.
+
+        All our deliveries are of one subscription; FOCUS leaves it out of such rows.
+        """
+        of_account = {row.subscription_id for row in files.subscriptions() if row.is_account}
+        return key.subscription_id == self.sources.subscription_id or key.subscription_id in of_account
+
+
+def _added(totals: Iterable[Totals]) -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = {}
+    for row in totals:
+        for currency, amount in row.items():
+            sums[currency] = EXACT.add(sums.get(currency, Decimal(0)), amount)
+    return sums
 
 
 class _LackError(Exception):
@@ -357,11 +373,6 @@ def _of_lines(
 ) -> Found:
     """What a query gave, or nothing at all, in the form of a file's slice."""
     lines = sorted(_line(row, key) for row in rows)
-    totals: dict[str, Decimal] = {}
-    residual: dict[str, Decimal] = {}
-    for row in rows:
-        totals[row.currency] = totals.get(row.currency, Decimal(0)) + row.amount
-        residual[row.currency] = residual.get(row.currency, Decimal(0)) + row.amount - rounded(row.amount)
     return Found(
         key=key,
         source=source,
@@ -369,8 +380,8 @@ def _of_lines(
         until=until,
         rows=len(lines),
         content_hash=hashlib.sha256(repr((source.value, lines)).encode()).hexdigest(),
-        totals=totals,
-        residual=residual,
+        totals=_added({row.currency: row.amount} for row in rows),
+        residual=_added({row.currency: row.amount - rounded(row.amount)} for row in rows),
         lines=lambda: (lines[start : start + LINES] for start in range(0, len(lines), LINES)),
         fallback_for=_words(failures),
     )

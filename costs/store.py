@@ -150,7 +150,7 @@ class _Arrival:
             return self._unchanged(held, before.totals)
         try:
             with transaction.atomic():
-                self._replace(batches)
+                self.write_rows(batches)
                 self._require_belief(before.totals)
                 self._sum_up(None if is_new else before)
                 self._require_exact()
@@ -201,7 +201,8 @@ class _Arrival:
 
     # --- rows ---
 
-    def _replace(self, batches: Batches) -> None:
+    def write_rows(self, batches: Batches) -> None:
+        """Replace the rows of the slice; write the sets of tags and the resources that are named for the first time."""
         tags, resources = TagSets(self.one.tenant), CostedResources(self.one.tenant, self.one.subscription)
         self.one.of(CostRecord).delete()
         with bulk.stream(CostRecord, COLUMNS, alike=self.one.alike) as write:

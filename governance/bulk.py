@@ -242,14 +242,18 @@ def _conflict_clause(fields: Sequence[Any], key: Sequence[str], update: Sequence
 
 
 def _made_key() -> str:
-    """SQL for a key of version 7 for each row: this millisecond's, the rest random."""
-    fresh = new_id().hex[:12]
+    """SQL for the key of each row of a SELECT, counted on from a fresh one: far cheaper than the engines' own.
+
+    It counts in the last 15 digits, from a random place in their lower half: there is room above it.
+    """
+    fresh = new_id().hex
+    fixed, first = f"{fresh[:16]}8", int(fresh[17:], 16) >> 1
     if connection.vendor == "sqlite":
-        digits = "substr(lower(hex(randomblob(2))), 2) || '8' || substr(lower(hex(randomblob(8))), 2)"
-        return f"'{fresh}7' || {digits}"
+        return f"'{fixed}' || printf('%015x', {first} + row_number() OVER ())"
     if connection.vendor == "postgresql":
-        return f"('{fresh}7' || substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid"
-    return f"'{fresh}7' + SUBSTRING(LOWER(REPLACE(CONVERT(char(36), NEWID()), '-', '')), 14, 19)"
+        return f"('{fixed}' || lpad(to_hex({first} + row_number() OVER ()), 15, '0'))::uuid"
+    number = f"CAST({first} + ROW_NUMBER() OVER (ORDER BY (SELECT NULL)) AS bigint)"
+    return f"'{fixed}' + RIGHT(LOWER(CONVERT(char(16), CONVERT(binary(8), {number}), 2)), 15)"
 
 
 def _given(field: Any) -> str:

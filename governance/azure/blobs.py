@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from azure.core import exceptions as sdk
-from azure.storage.blob import BlobClient, ContainerClient
+from azure.storage.blob import BlobClient, ContainerClient, ExponentialRetry
 
 from governance.azure.errors import AccessDeniedError, AzureError, BadShapeError, GoneError, UnavailableError
-from governance.azure.transport import AzureConnection
+from governance.azure.transport import RETRIES, AzureConnection
 
 BLOB_REMEDY = "Give the application the role Storage Blob Data Reader on the storage account of the cost export."
 LINK_REMEDY = "Nothing to do: the next run has a new report made."
@@ -45,7 +45,7 @@ class ExportContainer:
             azure.access.blob_endpoint.format(account=account),
             container,
             credential=azure.credential,
-            **azure.blob_options(),
+            **_options(azure),
         )
 
     def entries(self, prefix: str) -> Iterator[BlobEntry]:
@@ -76,7 +76,7 @@ def download_link(azure: AzureConnection, link: str, target: Path, *, expected_b
     another host or the file has not the size that was announced.
     """
     require_storage_host(azure.access.blob_endpoint, link)
-    blob = BlobClient.from_blob_url(link, **azure.blob_options())
+    blob = BlobClient.from_blob_url(link, **_options(azure))
     with _storage_errors(LINK_REMEDY):
         _download(lambda: blob.download_blob(raw_request_hook=azure.count), target, expected_bytes)
 
@@ -86,6 +86,12 @@ def require_storage_host(endpoint: str, link: str) -> None:
     pattern = re.escape(endpoint).replace(re.escape("{account}"), ACCOUNT)
     if not re.match(f"{pattern}/", link, re.IGNORECASE):
         raise BadShapeError("Azure named a file of a cost report on a host that is not a storage account's.")
+
+
+def _options(azure: AzureConnection) -> dict[str, Any]:
+    """What the clients are made with. No redirect is followed: it could lead, with the token, to another host."""
+    retry = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=RETRIES)
+    return {"transport": azure.transport, "retry_policy": retry, "permit_redirects": False}
 
 
 def _download(start: Callable[[], Any], target: Path, expected_bytes: int | None) -> None:

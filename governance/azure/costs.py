@@ -108,7 +108,8 @@ def _spent(row: dict[str, Any], grouping: Sequence[str]) -> Spent:
 
 
 def _pages(calls: CostCalls, subscription_id: str, body: dict[str, Any], *, units: int) -> Iterator[dict[str, Any]]:
-    scope, client, progress = f"subscriptions/{subscription_id}", calls.azure.costs, PageProgress()
+    scope, progress = f"subscriptions/{subscription_id}", PageProgress()
+    client: Any = calls.azure.costs  # its types take a model only
     answer = calls.ask(lambda: client.query.usage(scope, body, headers=HEADERS, cls=response_of), units=units)
     while answer.status_code != 204:
         page = decode_exactly(answer.content)

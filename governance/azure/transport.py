@@ -165,10 +165,10 @@ class AzureConnection:
         """The tenant's credential, for clients of other audiences than Azure Resource Manager's."""
         return self._credential
 
-    def blob_options(self) -> dict[str, Any]:
-        """What a client of azure-storage-blob is made with: our transport and waits. It follows no redirect."""
-        retry = CappedRetry(self.access.longest_wait_seconds)
-        return {"transport": self._transport, "retry_policy": retry, "permit_redirects": False}
+    @property
+    def transport(self) -> RequestsTransport:
+        """The one that all clients of this line share, with its timeouts and the CA it trusts."""
+        return self._transport
 
     def count(self, _request: Any = None) -> None:
         """One more request goes out: for clients whose pipeline is not ours (`raw_request_hook=azure.count`)."""

@@ -68,6 +68,13 @@ def paying(contoso_caller: Caller) -> Caller:
 
 
 @pytest.fixture
+def reporting(fabrikam_caller: Caller) -> Caller:
+    """Fabrikam at the same time; it has an Enterprise Agreement without exports."""
+    fabrikam_caller.azure.world.set_day(SETTLED_DAY)
+    return fabrikam_caller
+
+
+@pytest.fixture
 def fabrikam_caller(small_azure: Simulator) -> Iterator[Caller]:
     with Caller(small_azure, small_azure.tenant("fabrikam")) as caller:
         yield caller

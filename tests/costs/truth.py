@@ -38,7 +38,7 @@ class TrueRow(NamedTuple):
 
 
 def true_rows(azure: Simulator, place: Place, source: str, *, as_of: date | None = None) -> list[TrueRow]:
-    """The rows of a slice as this source gives them, known on that day."""
+    """The rows of a slice as this source gives them, known on that day. FOCUS has the rows of both metrics in each."""
     subscription_id, month, metric = place
     subscription = next(
         row
@@ -48,7 +48,10 @@ def true_rows(azure: Simulator, place: Place, source: str, *, as_of: date | None
     )
     exact: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
     rows: list[TrueRow] = []
-    for charge in azure.world.costs.rows(subscription, month, metric, as_of=as_of):
+    costs = azure.world.costs
+    tells_both = source == Source.EXPORT and "FocusCost" in subscription.billing.export_types
+    charges = costs.charges(subscription, month, as_of=as_of) if tells_both else None
+    for charge in costs.rows(subscription, month, metric, as_of=as_of) if charges is None else charges:
         item = charge.item
         group, service = item.resource_group.lower(), item.service
         if source == Source.QUERY:

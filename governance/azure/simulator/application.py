@@ -11,8 +11,7 @@ from typing import Any
 from governance.azure.simulator.access import Access
 from governance.azure.simulator.arm import Arm
 from governance.azure.simulator.control import PREFIX, Control
-from governance.azure.simulator.cost_query import CostQuery
-from governance.azure.simulator.cost_quota import CostQuota
+from governance.azure.simulator.cost_management import CostManagement
 from governance.azure.simulator.cost_settings import CostSettings
 from governance.azure.simulator.directory import Directory
 from governance.azure.simulator.entra import Entra
@@ -28,8 +27,6 @@ from governance.azure.simulator.tokens import Tokens
 from governance.azure.simulator.world import World
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
-SUBSCRIPTION = r"/{1,2}subscriptions/([^/]+)"  # a scope that begins with a slash doubles it
-COSTS = r"/providers/microsoft\.costmanagement"
 Route = tuple[str, re.Pattern[str], Callable[..., Response]]
 
 
@@ -49,23 +46,30 @@ class Application:
         self.directory = Directory(world, now)
         self._control = Control(world, self.faults, self.quota, self.log, self.directory, self.cost_settings)
         sign_in = SignIn(self.directory, now)
+        self.costs = CostManagement(world, access, pages, tokens, self.faults, self.quota, self.cost_settings, now)
         self._routes = _routes(
             Entra(world, tokens, sign_in, now),
             Arm(world, access, pages),
             ResourceGraph(world, access, pages, self.quota),
             sign_in,
-            CostQuery(world, access, pages, CostQuota(self.quota, now), self.cost_settings),
+            self.costs,
         )
+
+    def close(self) -> None:
+        """Removes the files that were written meanwhile."""
+        self.costs.close()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         request = Request.from_environ(environ)
         response = self._respond(request, environ.get("REMOTE_ADDR", ""))
         headers = {
             "Content-Type": response.content_type,
-            "Content-Length": str(len(response.body)),
+            "Content-Length": str(response.file.length if response.file else len(response.body)),
             **response.headers,
         }
         start_response(response.status_line, list(headers.items()))
+        if response.file:
+            return response.file.pieces()
         return _broken_off(response.body) if response.is_broken_off else [response.body]
 
     def _respond(self, request: Request, remote_address: str) -> Response:
@@ -101,7 +105,7 @@ class Application:
         raise Refusal(404, "NotFound", f"The simulator does not serve '{request.shown_path}'.")
 
 
-def _routes(entra: Entra, arm: Arm, graph: ResourceGraph, sign_in: SignIn, query: CostQuery) -> list[Route]:
+def _routes(entra: Entra, arm: Arm, graph: ResourceGraph, sign_in: SignIn, costs: CostManagement) -> list[Route]:
     table: list[tuple[str, str, Callable[..., Response]]] = [
         ("POST", r"/providers/microsoft\.resourcegraph/resources", graph.answer),
         ("GET", r"/tenants", arm.tenants),
@@ -109,8 +113,6 @@ def _routes(entra: Entra, arm: Arm, graph: ResourceGraph, sign_in: SignIn, query
         ("GET", r"/subscriptions/([^/]+)", arm.subscription),
         ("GET", r"/subscriptions/([^/]+)/resourcegroups", arm.resource_groups),
         ("GET", r"/subscriptions/([^/]+)/resources", arm.resources),
-        ("POST", SUBSCRIPTION + COSTS + "/query", query.of_subscription),
-        ("POST", SUBSCRIPTION + r"/resourcegroups/([^/]+)" + COSTS + "/query", query.of_group),
         ("POST", r"/([^/]+)/oauth2/v2\.0/token", entra.grant),
         ("POST", r"/([^/]+)/(b2c_[^/]+)/oauth2/v2\.0/token", sign_in.redeem),
     ]
@@ -122,6 +124,7 @@ def _routes(entra: Entra, arm: Arm, graph: ResourceGraph, sign_in: SignIn, query
             ("POST", place + r"/oauth2/v2\.0/authorize", sign_in.choose),
             ("GET", place + r"/oauth2/v2\.0/logout", sign_in.sign_out),
         ]
+    table += costs.routes()
     return [(method, re.compile(path), answer) for method, path, answer in table]
 
 

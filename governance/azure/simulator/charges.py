@@ -91,21 +91,27 @@ class Charge(NamedTuple):
 
 
 def money(units: int) -> Decimal:
-    return _shifted(units, AMOUNT_PLACES)
+    """Exact, whatever the context's precision."""
+    return Decimal(amount_text(units))
 
 
-def quantity_of(units: int) -> Decimal:
-    return _shifted(units, QUANTITY_PLACES)
+def amount_text(units: int) -> str:
+    return _text(units, AMOUNT_PLACES)
 
 
-def price_of(units: int) -> Decimal:
-    return _shifted(units, PRICE_PLACES)
+def quantity_text(units: int) -> str:
+    return _text(units, QUANTITY_PLACES)
 
 
-def _shifted(units: int, places: int) -> Decimal:
-    """Exact, whatever the context's precision: a sum over a large month has more digits than 28."""
-    sign = 1 if units < 0 else 0
-    return Decimal((sign, tuple(map(int, str(abs(units)))), -places))
+def price_text(units: int) -> str:
+    return _text(units, PRICE_PLACES)
+
+
+def _text(units: int, places: int) -> str:
+    """A plain decimal number without needless zeros; made by hand, since a million of them are written."""
+    whole, rest = divmod(abs(units), 10**places)
+    sign = "-" if units < 0 else ""
+    return f"{sign}{whole}.{rest:0{places}d}".rstrip("0").rstrip(".")
 
 
 class Horizon(NamedTuple):

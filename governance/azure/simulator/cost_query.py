@@ -13,12 +13,11 @@ import orjson
 
 from governance.azure.simulator.access import Access, require_api_version
 from governance.azure.simulator.chance import dice, guid
-from governance.azure.simulator.charges import Charge, Item, money, next_month, quantity_of
+from governance.azure.simulator.charges import Charge, Item, amount_text, next_month, quantity_text
 from governance.azure.simulator.cost_filters import DIMENSIONS, accepts, tag_value
 from governance.azure.simulator.cost_quota import CostQuota
 from governance.azure.simulator.cost_settings import CostSettings
 from governance.azure.simulator.exchange import Refusal, Request, Response, json_response
-from governance.azure.simulator.ledger import plain
 from governance.azure.simulator.pages import Page, Pages, Row, next_link
 from governance.azure.simulator.world import Subscription, World
 
@@ -232,7 +231,7 @@ def _add(sums: dict[Key, list[int]], key: Key, charge: Charge, metric: str) -> N
 def _row(question: Question, key: Key, amounts: Sequence[int]) -> Row:
     """By column, aggregates first; amounts with all their places."""
     row: Row = {
-        name: number(plain(quantity_of(amounts[1]) if name == "UsageQuantity" else money(amounts[0])))
+        name: number(quantity_text(amounts[1]) if name == "UsageQuantity" else amount_text(amounts[0]))
         for name in question.aggregates
     }
     if question.granularity == "daily":
@@ -249,7 +248,7 @@ def _row(question: Question, key: Key, amounts: Sequence[int]) -> Row:
 
 def number(text: str) -> orjson.Fragment:
     """A JSON number with all its digits: a float would lose the last ones."""
-    return orjson.Fragment((text.rstrip("0").rstrip(".") if "." in text else text).encode())
+    return orjson.Fragment(text.encode())
 
 
 def _column_type(name: str) -> str:

@@ -12,7 +12,9 @@ class CostSettings:
     page_rows: int = 5000  # of a query's page
     partition_rows: int = 100_000  # of one file of a report or an export
     polls: int = 1  # how often a report answers that it is not ready
+    retry_seconds: int = 5  # what it says to wait until it is asked again
     valid_seconds: int = 3600  # of a link to a report's file
+    list_names: int = 5000  # of a page of blobs
 
     def change(self, wanted: Mapping[str, Any]) -> dict[str, int]:
         """Takes what is named; says all. Raises ValueError."""

@@ -20,6 +20,7 @@ from governance.azure.simulator.tokens import (
     ACCESS_SECONDS,
     ARM_AUDIENCE,
     GRAPH_AUDIENCE,
+    STORAGE_AUDIENCE,
     UNCHECKED,
     Tokens,
 )
@@ -173,14 +174,14 @@ def _unverified_claims(assertion: str) -> dict[str, Any]:
 
 
 def _audience(scope: str, host: str) -> str:
-    """Resource Manager under its own name or this server's, or Microsoft Graph."""
+    """Resource Manager under its own name or this server's, Microsoft Graph, or blob storage."""
     if not scope.endswith(DEFAULT_SCOPE):
         raise EntraError("invalid_scope", 1002012, f"The provided value for scope {scope} is not valid.")
     resource = scope.removesuffix(DEFAULT_SCOPE).rstrip("/").lower()
     if resource in (*ARM_RESOURCES, f"https://{host}".lower()):
         return ARM_AUDIENCE
-    if resource == GRAPH_AUDIENCE:
-        return GRAPH_AUDIENCE
+    if resource in (GRAPH_AUDIENCE, STORAGE_AUDIENCE):
+        return resource
     raise EntraError(
         "invalid_resource", 500011, f"The resource principal named {resource} was not found in the tenant."
     )

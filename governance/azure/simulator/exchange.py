@@ -1,10 +1,11 @@
 """One HTTP exchange: the request as the routes read it, the response as they write it, the refusal in Azure's words."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,7 @@ import orjson
 
 JSON_TYPE = "application/json; charset=utf-8"
 LARGEST_BODY_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,41 @@ class Request:
 
 
 @dataclass(frozen=True)
+class FilePart:
+    """Bytes of a file from ``start`` on."""
+
+    path: Path
+    start: int
+    length: int
+
+    def read(self) -> bytes:
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        left = self.length
+        with self.path.open("rb") as file:
+            file.seek(self.start)
+            while left > 0:
+                piece = file.read(min(left, PIECE_BYTES))
+                if not piece:
+                    return
+                left -= len(piece)
+                yield piece
+
+
+@dataclass(frozen=True)
 class Response:
-    """``is_broken_off`` sends the headers and half of the body, then closes the connection."""
+    """``is_broken_off`` sends the headers and half of the body, then closes the connection.
+
+    ``file`` is sent instead of the body: it is too large to be held.
+    """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = JSON_TYPE
     is_broken_off: bool = False
+    file: "FilePart | None" = None
 
     @property
     def status_line(self) -> str:

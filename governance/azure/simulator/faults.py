@@ -8,7 +8,9 @@ from typing import Any
 
 from governance.azure.simulator.exchange import Request
 
-INSTEAD_OF_ANSWER = frozenset({"throttle", "forbidden", "server_error", "not_json", "unauthorized"})
+INSTEAD_OF_ANSWER = frozenset(
+    {"throttle", "forbidden", "server_error", "not_json", "unauthorized", "expired_link", "missing_blob"}
+)
 DAMAGED_ANSWER = frozenset({"reset", "half_page"})
 SLOW = frozenset({"slow"})
 PAGE = frozenset(
@@ -19,10 +21,22 @@ PAGE = frozenset(
         "bad_row",
         "lost_rows",
         "truncated_without_token",
+        "unknown_currency",
     }
 )
+FILE = frozenset(
+    {
+        "truncated_csv",
+        "missing_column",
+        "unknown_currency",
+        "lost_rows",
+        "wrong_byte_count",
+        "missing_manifest",
+    }
+)
+REPORT = frozenset({"report_failed"})
 SIGHT = frozenset({"missing_subscription"})
-KINDS = INSTEAD_OF_ANSWER | DAMAGED_ANSWER | SLOW | PAGE | SIGHT
+KINDS = INSTEAD_OF_ANSWER | DAMAGED_ANSWER | SLOW | PAGE | FILE | REPORT | SIGHT
 BUCKETS = ("qpu", "entity", "tenant", "client", "clienttype")
 BAD_ROWS = ("missing_id", "null_name", "wrong_type", "oversized_name", "nul_character")
 SERVER_ERRORS = (500, 502, 503, 504)
@@ -34,6 +48,7 @@ class Fault:
 
     ``times`` limits how often it fires (``None``: always); ``after`` lets that many matching calls pass first.
     Page faults count pages only, and leave summaries alone unless ``query_contains`` speaks of ``summarize``.
+    File faults count files of costs while those are written, by their own path: ``/account/container/name``.
     """
 
     kind: str
@@ -50,6 +65,8 @@ class Fault:
     row: int = 0
     bucket: str = "qpu"  # of Cost Management: which of its quotas throttle speaks of
     rows: int = 1
+    column: str | None = None  # that missing_column leaves out; the amount, unless it is said
+    currency: str = "XXQ"  # of the rows that unknown_currency spoils
     subscription: str | None = None
     seen: int = field(default=0, init=False)
     fired: int = field(default=0, init=False)
@@ -75,9 +92,12 @@ class Fault:
     def matches(self, request: Request) -> bool:
         if self.method and self.method.upper() != request.method:
             return False
-        if self.path and not re.search(self.path, request.shown_path, re.IGNORECASE):
+        if not self.matches_path(request.shown_path):
             return False
         return not self.query_contains or self.query_contains.lower() in request.text.lower()
+
+    def matches_path(self, path: str) -> bool:
+        return not self.path or re.search(self.path, path, re.IGNORECASE) is not None
 
     @property
     def speaks_of_summaries(self) -> bool:
@@ -97,16 +117,19 @@ class Faults:
 
     def __init__(self) -> None:
         self._all: list[Fault] = []
+        self.version = 0  # changes whenever a fault is added or all are cleared
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> Fault:
         with self._lock:
             self._all.append(fault)
+            self.version += 1
         return fault
 
     def clear(self) -> None:
         with self._lock:
             self._all.clear()
+            self.version += 1
 
     def report(self) -> list[dict[str, Any]]:
         """Every fault with how many calls it has ``seen`` and how often it has ``fired``."""
@@ -122,6 +145,12 @@ class Faults:
         with self._lock:
             found = self._matching(kinds, request)
             return [fault for fault in found if (not is_summary or fault.speaks_of_summaries) and fault.counts_in()]
+
+    def claim_for_file(self, path: str) -> list[Fault]:
+        """Those that spoil this file."""
+        with self._lock:
+            found = [fault for fault in self._all if fault.kind in FILE and fault.matches_path(path)]
+            return [fault for fault in found if fault.counts_in()]
 
     def _matching(self, kinds: Collection[str], request: Request) -> Iterable[Fault]:
         return (fault for fault in self._all if fault.kind in kinds and fault.matches(request))

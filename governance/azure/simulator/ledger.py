@@ -26,7 +26,7 @@ class Ledger:
     def __init__(self, world: "World", *, meters_per_resource: int | None = None) -> None:
         self._world = world
         self._meters = meters_per_resource
-        self._zeroed: dict[tuple[str, date], bool] = {}
+        self._zeroed: dict[tuple[str, date], tuple[bool, date]] = {}
         self._kept: OrderedDict[tuple[str, date, date], list[Charge]] = OrderedDict()
         self._lock = threading.RLock()
 
@@ -85,9 +85,9 @@ class Ledger:
         }
 
     def restate_to_zero(self, subscription_id: str, month: date, *, keeps_rows: bool = True) -> None:
-        """From now on the month cost nothing: its rows say 0, or there are none any more."""
+        """From today on the month cost nothing: its rows say 0, or there are none any more."""
         with self._lock:
-            self._zeroed[subscription_id, month.replace(day=1)] = keeps_rows
+            self._zeroed[subscription_id.lower(), month.replace(day=1)] = (keeps_rows, self._world.today)
             self._kept.clear()
 
     def restore(self) -> None:
@@ -108,9 +108,14 @@ class Ledger:
             ],
         }
 
+    def restated_on(self, subscription: "Subscription", month: date) -> date | None:
+        """The day on which the month was restated to zero, if it was."""
+        found = self._zeroed.get((subscription.subscription_id, month.replace(day=1)))
+        return found[1] if found else None
+
     def _restated(self, subscription: "Subscription", month: date, as_of: date) -> list[Charge]:
-        keeps_rows = self._zeroed.get((subscription.subscription_id, month))
-        if keeps_rows is None:
+        keeps_rows, since = self._zeroed.get((subscription.subscription_id, month), (True, date.max))
+        if as_of < since:
             return list(self._worked_out(subscription, horizon(month, as_of)))
         if not keeps_rows:
             return []

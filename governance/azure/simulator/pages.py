@@ -96,7 +96,8 @@ def _spoilt(page: Page, fault: Fault) -> Page:
         return replace(page, rows=page.rows[: max(0, len(page.rows) - fault.rows)])
     if fault.kind == "truncated_without_token":
         return replace(page, next_token=None, is_truncated=True)
-    return replace(page, rows=_with_bad_row(page.rows, fault))
+    spoil = _in_currency if fault.kind == "unknown_currency" else _with_bad_row
+    return replace(page, rows=spoil(page.rows, fault))
 
 
 def _with_bad_row(rows: Sequence[Row], fault: Fault) -> list[Row]:
@@ -120,6 +121,11 @@ def _bad_row(row: Row, how: str) -> Row:
         "nul_character": f"{row.get(name)}\x00",
     }
     return {**row, name: spoilt[how]}
+
+
+def _in_currency(rows: Sequence[Row], fault: Fault) -> list[Row]:
+    spoilt = range(fault.row, fault.row + fault.rows)
+    return [{**row, "Currency": fault.currency} if number in spoilt else row for number, row in enumerate(rows)]
 
 
 def _bad_cost_row(row: Row, how: str) -> Row:

@@ -120,6 +120,7 @@ class Simulator:
         self._thread.join()
         self._server = None
         self._thread = None
+        self.application.close()
 
     @property
     def url(self) -> str:

@@ -1,6 +1,8 @@
 """Signed tokens: access tokens and the opaque continuation tokens of pages. The key follows from the world's seed."""
 
+import base64
 import hashlib
+import hmac
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +14,7 @@ ACCESS_SECONDS = 3599
 CONTINUATION_SECONDS = 3600
 UNCHECKED = {"verify_exp": False, "verify_aud": False, "verify_iss": False, "verify_iat": False, "verify_nbf": False}
 ARM_AUDIENCE = "https://management.azure.com"
+STORAGE_AUDIENCE = "https://storage.azure.com"
 GRAPH_AUDIENCE = "https://graph.microsoft.com"
 
 
@@ -47,6 +50,10 @@ class Tokens:
             found = claims.get("aud")
             raise InvalidTokenError(f"The access token has been obtained for wrong audience or resource '{found}'.")
         return str(claims["tid"])
+
+    def signature(self, text: str) -> str:
+        """Of a link that is good without a token."""
+        return base64.b64encode(hmac.digest(self._key, text.encode(), "sha256")).decode()
 
     def continuation(self, *, offset: int, bound_to: str, serial: int) -> str:
         """Resumes a list at ``offset``; ``bound_to`` names the list, ``serial`` tells two tokens of one place apart."""
