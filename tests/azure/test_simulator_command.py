@@ -80,14 +80,19 @@ def test_words_name_every_variable_and_the_stored_day(tmp_path: Path) -> None:
 
 
 def test_a_chosen_first_day_is_kept_too(tmp_path: Path) -> None:
-    with simulator_process(tmp_path, "--json", "--day-zero", "2026-11-20", "--day", "3", end=signal.SIGTERM) as process:
+    options = ("--day-zero", "2026-11-20", "--day", "3", "--cost-source", "mca-report", "--meters-per-resource", "2")
+    with simulator_process(tmp_path, "--json", *options, end=signal.SIGTERM) as process:
         first = json.loads(line_of(process))
+        truth = f"{first['url']}/_simulator/truth/contoso"
+        told = requests.get(truth, verify=first["ca_file"], timeout=TIMEOUT_SECONDS).json()
 
     with simulator_process(tmp_path, "--json", end=signal.SIGTERM) as process:
         second = json.loads(line_of(process))
 
     assert (first["date"], second["date"]) == ("2026-11-23", "2026-11-23")
     assert json.loads((tmp_path / "world.json").read_bytes()) == {"day": 3, "day_zero": "2026-11-20"}
+    assert told["date"] == "2026-11-23"
+    assert [row["billing"]["agreement"] for row in told["subscriptions"]] == ["MCA"]
     assert first["environment"]["AZURE_BLOB_ENDPOINT"] == f"{first['url']}/{{account}}"
 
 

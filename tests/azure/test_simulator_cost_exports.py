@@ -172,6 +172,23 @@ def test_a_month_restated_to_zero_is_exported_again(paying: Caller, exported: Co
     assert newest["dataRowCount"] > 0
 
 
+def test_files_that_nobody_can_ask_for_are_removed(paying: Caller, exported: ContainerClient) -> None:
+    old = names(exported)
+    paying.azure.advance(days=150)
+
+    found = names(exported)
+
+    assert not set(old) & set(found)
+    assert {name.split("/")[2] for name in found} == {
+        "20260401-20260430",
+        "20260501-20260531",
+        "20260601-20260630",
+        "20260701-20260731",
+    }
+    with pytest.raises(ResourceNotFoundError):
+        content(exported, old[0])
+
+
 def test_known_gaps_of_focus(exported: ContainerClient) -> None:
     rows = rows_of(exported, manifests(exported, JANUARY)[0])
 

@@ -13,7 +13,15 @@ from azure.core.exceptions import ClientAuthenticationError, ResourceNotFoundErr
 from azure.mgmt.costmanagement.models import CostDetailsTimePeriod, GenerateCostDetailsReportRequestDefinition
 from azure.storage.blob import BlobClient
 
-from governance.azure.simulator.cost_tables import EA_COLUMNS, MCA_COLUMNS, details_table
+from governance.azure.simulator.cost_tables import (
+    EA_COLUMNS,
+    MCA_COLUMNS,
+    CustomerTable,
+    EnterpriseTable,
+    Table,
+    details_table,
+)
+from governance.azure.simulator.focus import FocusTable
 from governance.azure.simulator.server import Simulator
 from governance.azure.simulator.world import Subscription, World
 from tests.azure.conftest import SettableClock
@@ -112,6 +120,19 @@ def test_a_customer_agreement_has_columns_of_its_own() -> None:
     assert all(json.loads(row["tags"]) for row in rows if row["tags"])
 
 
+@pytest.mark.parametrize("make", [EnterpriseTable, CustomerTable, FocusTable])
+def test_lines_are_what_the_cells_say(make: type[Table]) -> None:
+    world = World(tenants=1, day=36)
+    subscription = world.subscriptions_seen_by(world.tenants[0])[0]
+    charges = world.costs.charges(subscription, JANUARY)
+    table = make(subscription, JANUARY, "actual")
+
+    read = list(csv.reader(io.StringIO("".join(table.lines(charges)), newline="")))
+
+    assert read == [table.cells(charge) for charge in charges]
+    assert sorted(table.varying, key=table.columns.index) == list(table.varying)
+
+
 def test_large_reports_come_in_several_blobs(reporting: Caller) -> None:
     reporting.azure.cost_settings.partition_rows = 300
 
@@ -158,6 +179,18 @@ def test_links_expire(reporting: Caller, simulator_clock: SettableClock) -> None
     assert 3500 < (valid_till - datetime.now(UTC)).total_seconds() < 3700
     with pytest.raises(ClientAuthenticationError, match="AuthenticationFailed"):
         download(reporting, link)
+
+
+def test_reports_are_forgotten_once_their_links_are(reporting: Caller, simulator_clock: SettableClock) -> None:
+    location = ask(reporting).headers["Location"]
+    reporting.follow(location)
+    assert reporting.follow(location).status_code == 200
+
+    simulator_clock.offset += 3601
+    reporting.authorization = f"Bearer {reporting.token()}"
+    ask(reporting)
+
+    assert reporting.follow(location).status_code == 404
 
 
 def test_a_link_is_good_for_its_own_blob_only(reporting: Caller) -> None:

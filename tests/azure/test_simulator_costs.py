@@ -8,6 +8,9 @@ import pytest
 
 from governance.azure.simulator.charges import PURCHASE, REFUND, RESERVATION, ROUNDING, TAX, UNUSED, Charge
 from governance.azure.simulator.ledger import METRICS
+from governance.azure.simulator.meters import meters_of
+from governance.azure.simulator.resource_types import RESOURCE_TYPES
+from governance.azure.simulator.resources import Resource
 from governance.azure.simulator.server import Simulator
 from governance.azure.simulator.world import Subscription, World
 from tests.azure.simulator_client import Caller
@@ -61,17 +64,23 @@ def test_what_was_known_before_can_still_be_asked() -> None:
     assert place.costs.charges(subscription_of(place), JANUARY) != then
 
 
+def is_free(resource: Resource) -> bool:
+    """By the type, and where two have one name by the abbreviation with which names begin."""
+    keys = [key for key, kind in RESOURCE_TYPES.items() if kind.name == resource.type]
+    return not any(meters_of(key) for key in keys if len(keys) == 1 or resource.name.startswith(key))
+
+
 def test_a_resource_costs_while_it_is_there() -> None:
     place = world(day=60, resources_per_tenant=300)
     rows = place.costs.charges(subscription_of(place), JANUARY)
     paid = {(row.item.resource_id.lower(), row.day) for row in rows}
-    ids = {key for key, _ in paid}
 
     for day in (0, 10, 20, 30):
         place.set_day(day)
-        alive = {row.key for row in place.resources_of(subscription_of(place))}
-        assert {key for key, when in paid if when == place.today and key} <= alive
-        assert alive & ids  # what is free costs nothing
+        alive = place.resources_of(subscription_of(place))
+        priced = {row.key for row in alive if not is_free(row)}
+        assert {key for key, when in paid if when == place.today and key} == priced
+        assert 0 < len(priced) < len(alive)
 
 
 def test_thirteen_months_have_costs() -> None:
@@ -199,6 +208,34 @@ def test_a_world_can_have_as_many_meters_as_wanted() -> None:
     rows = place.costs.rows(subscription_of(place), JANUARY, "actual")
 
     assert len([row for row in rows if row.day == JANUARY and row.item.resource_id]) == pytest.approx(600, rel=0.05)
+
+
+def test_every_way_to_read_costs_occurs() -> None:
+    place = world(tenants=3, subscriptions_per_tenant=3)
+    billings = [
+        subscription.billing for tenant in place.tenants for subscription in place.subscriptions_seen_by(tenant)
+    ]
+
+    assert {(billing.agreement, billing.export_types) for billing in billings} == {
+        ("EA", ("FocusCost",)),
+        ("EA", ()),
+        ("EA", ("ActualCost", "AmortizedCost")),
+        ("MCA", ()),
+        ("MCA", ("FocusCost",)),
+        ("WebDirect", ()),
+    }
+    assert {billing.currency for billing in billings} == {"EUR", "USD", "CHF"}
+    assert [billing.export_types for billing in billings[:2]] == [("FocusCost",), ()]
+    with pytest.raises(ValueError, match="No such ways to read costs: fax"):
+        world(cost_sources=["fax"])
+
+
+def test_the_control_surface_changes_sizes(contoso_caller: Caller, small_azure: Simulator) -> None:
+    told = contoso_caller.control("POST", "costs", {"page_rows": 12}).json()
+
+    assert told["settings"]["page_rows"] == small_azure.cost_settings.page_rows == 12
+    for wrong in ({"page_rows": "many"}, {"pages": 3}, {"polls": True}, {"polls": -1}):
+        assert contoso_caller.control("POST", "costs", wrong).status_code == 400
 
 
 def test_the_control_surface_tells_exact_costs(contoso_caller: Caller, small_azure: Simulator) -> None:

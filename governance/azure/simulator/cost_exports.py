@@ -27,6 +27,7 @@ from governance.azure.simulator.world import Subscription, World
 CONTAINER = "exports"
 MONTHS_BEFORE_DAY_ZERO = 1  # the exports were set up in the month before the world began
 KEPT_RUNS = 2
+KEPT_MONTHS = 4  # with the open one; a rule of the storage account deletes what is older
 RUN_TIME, OPEN_RUN_TIME = "0512", "0930"
 EXPORT_NAMES = {"FocusCost": "focus-daily", "ActualCost": "actual-daily", "AmortizedCost": "amortized-daily"}
 DATA_VERSIONS = {"FocusCost": "1.0", "ActualCost": "2023-12-01-preview", "AmortizedCost": "2023-12-01-preview"}
@@ -89,6 +90,7 @@ class Exports:
         self._faults = faults
         self._workshop = workshop
         self._written: dict[tuple[str, int], Written] = {}
+        self._state: tuple[int, date] | None = None
         self._lock = threading.RLock()
 
     def every(self, request: Request, subscription_id: str) -> Response:
@@ -114,7 +116,8 @@ class Exports:
 
     def runs(self, export: Export) -> list[Run]:
         """What is in the container today, the oldest month and run first."""
-        month, found = months_before(self._world.day_zero, MONTHS_BEFORE_DAY_ZERO), []
+        first = months_before(self._world.day_zero, MONTHS_BEFORE_DAY_ZERO)
+        month, found = max(first, months_before(self._world.today, KEPT_MONTHS - 1)), []
         while month <= self._world.today:
             found += self._runs_of(export, month)
             month = next_month(month)
@@ -130,6 +133,7 @@ class Exports:
         key = (run.number, self._faults.version)
         with self._lock:
             if key not in self._written:
+                self._forget_old()
                 self._written[key] = self._write(run)
             return self._written[key]
 
@@ -163,6 +167,18 @@ class Exports:
         state = "restated" if restated and day >= restated else "usual"
         number = guid(self._world.seed, export.subscription.subscription_id, export.kind, month, day, state)
         return Run(export, month, day, number)
+
+    def _forget_old(self) -> None:
+        """Removes files of runs that are gone, or that faults would write in another way by now."""
+        state = (self._faults.version, self._world.today)
+        if state == self._state:
+            return
+        self._state = state
+        everything = [export for tenant in self._world.tenants for export in self.exports_in(tenant.tenant_id)]
+        there = {(run.number, state[0]) for export in everything for run in self.runs(export)}
+        for key in set(self._written) - there:
+            for blob in self._written.pop(key).blobs.values():
+                blob.path.unlink(missing_ok=True)
 
     def _write(self, run: Run) -> Written:
         place = f"/{account_of(run.export.subscription.tenant_id)}/{CONTAINER}/{run.folder}"

@@ -1,6 +1,5 @@
 """Writes charges to files, in parts: CSV, CSV in gzip, Parquet. Faults spoil them while they are written."""
 
-import csv
 import gzip
 import io
 import itertools
@@ -16,11 +15,12 @@ import duckdb
 
 from governance.azure.simulator.charges import Charge
 from governance.azure.simulator.cost_settings import CostSettings
-from governance.azure.simulator.cost_tables import Table
+from governance.azure.simulator.cost_tables import Table, csv_line
 from governance.azure.simulator.faults import Fault, Faults
 from governance.azure.simulator.focus import MOMENTS, NUMBERS
 
 CUT_PERCENT = 60  # of a truncated file that are left
+SPOILS_ROWS = ("lost_rows", "unknown_currency", "missing_column")
 GZIP_LEVEL = 1  # quick
 WRONG_BYTES = 7  # more than there are
 
@@ -90,11 +90,11 @@ class Workshop:
     def _write_part(self, place: str, table: Table, charges: Sequence[Charge], form: Form) -> Part:
         faults = self._faults.claim_for_file(place)
         path = self.new_path()
-        columns, rows, count = _spoilt(table, charges, faults)
+        columns, lines, count = _spoilt(table, charges, faults)
         if form.is_parquet:
-            _write_parquet(path, columns, rows, form.compression)
+            _write_parquet(path, columns, lines, form.compression)
         else:
-            _write_csv(path, columns, rows, has_mark=table.has_mark, is_gzip=form.is_gzip)
+            _write_csv(path, columns, lines, has_mark=table.has_mark, is_gzip=form.is_gzip)
         size = path.stat().st_size
         kinds = {fault.kind for fault in faults}
         if "truncated_csv" in kinds:
@@ -104,12 +104,11 @@ class Workshop:
         return Part(place.rsplit("/", 1)[1], path, told, count)
 
 
-def _spoilt(
-    table: Table, charges: Sequence[Charge], faults: Sequence[Fault]
-) -> tuple[list[str], Iterator[list[str]], int]:
-    """Columns, rows and how many there are, after what the faults do to them."""
-    columns = list(table.columns)
-    count = len(charges)
+def _spoilt(table: Table, charges: Sequence[Charge], faults: Sequence[Fault]) -> tuple[list[str], Iterator[str], int]:
+    """Columns, lines and how many there are, after what the faults do to them."""
+    columns, count = list(table.columns), len(charges)
+    if not any(fault.kind in SPOILS_ROWS for fault in faults):
+        return columns, table.lines(charges), count
     rows: Iterator[list[str]] = map(table.cells, charges)
     for fault in faults:
         if fault.kind == "lost_rows":
@@ -121,7 +120,7 @@ def _spoilt(
             gone = columns.index(fault.column or table.amount_column)
             del columns[gone]
             rows = _without(rows, gone)
-    return columns, rows, count
+    return columns, map(csv_line, rows), count
 
 
 def _in_currency(rows: Iterable[list[str]], place: int, fault: Fault) -> Iterator[list[str]]:
@@ -138,12 +137,11 @@ def _without(rows: Iterable[list[str]], place: int) -> Iterator[list[str]]:
         yield row
 
 
-def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[list[str]], *, has_mark: bool, is_gzip: bool) -> None:
+def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[str], *, has_mark: bool, is_gzip: bool) -> None:
     encoding = "utf-8-sig" if has_mark else "utf-8"
     with _opened(path, is_gzip=is_gzip) as raw, io.TextIOWrapper(raw, encoding=encoding, newline="") as file:
-        writer = csv.writer(file, lineterminator="\r\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+        file.write(csv_line(columns))
+        file.writelines(lines)
 
 
 @contextmanager
@@ -157,14 +155,14 @@ def _opened(path: Path, *, is_gzip: bool) -> Iterator[Any]:
             yield packed
 
 
-def _write_parquet(path: Path, columns: Sequence[str], rows: Iterable[list[str]], compression: str) -> None:
+def _write_parquet(path: Path, columns: Sequence[str], lines: Iterable[str], compression: str) -> None:
     """Through a CSV file, so that a million rows need not be held."""
     plain = path.with_suffix(".plain")
-    _write_csv(plain, columns, rows, has_mark=False, is_gzip=False)
+    _write_csv(plain, columns, lines, has_mark=False, is_gzip=False)
     cells = ", ".join(f"{_cell(name)} AS {_quoted(name)}" for name in columns)
     codec = "uncompressed" if compression == "none" else compression
     try:
-        with duckdb.connect() as connection:
+        with duckdb.connect(config={"threads": 1}) as connection:
             connection.execute(
                 f"COPY (SELECT {cells} FROM read_csv(?, header=true, all_varchar=true, delim=',', quote='\"', "  # noqa: S608 - our own names
                 f"escape='\"', new_line='\\r\\n', auto_detect=false, columns={_types(columns)})) "

@@ -4,6 +4,7 @@ https://learn.microsoft.com/rest/api/cost-management/generate-cost-details-repor
 """
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -47,6 +48,11 @@ class Report:
     polls: int = 0
     answer: dict[str, Any] | None = None
     parts: list[Part] = field(default_factory=list)
+    expires: float = math.inf  # seconds since 1970
+
+    @property
+    def folder(self) -> str:
+        return f"{self.subscription.subscription_id}/{self.number}"
 
 
 class Reports:
@@ -83,6 +89,7 @@ class Reports:
         if metric is None:
             raise _bad(f"The metric '{body.get('metric')}' is not supported.")
         first, last = _period(body, self._world.today)
+        self._forget_expired()
         report = Report(
             number=guid(self._world.seed, "report", next(self._serials), self._now()),
             subscription=subscription,
@@ -124,6 +131,16 @@ class Reports:
         require_api_version(request)
         return self._access.subscription(request, tenant, subscription_id)
 
+    def _forget_expired(self) -> None:
+        """Removes the files whose links are no longer good."""
+        with self._lock:
+            for number, report in list(self._reports.items()):
+                if report.expires <= self._now():
+                    for part in report.parts:
+                        self._blobs.pop(f"{report.folder}/{part.name}", None)
+                        part.path.unlink(missing_ok=True)
+                    del self._reports[number]
+
     def _later(self, request: Request, report: Report) -> Response:
         scope = f"subscriptions/{report.subscription.subscription_id}"
         path = f"{scope}/providers/Microsoft.CostManagement/costDetailsOperationResults/{report.number}"
@@ -147,17 +164,18 @@ class Reports:
         charges = self._charges(report)
         if not charges:
             return {**common, "status": "NoDataFound"}
-        folder = f"{report.subscription.subscription_id}/{report.number}"
-        place = f"/{REPORT_ACCOUNT}/{CONTAINER}/{folder}"
+        place = f"/{REPORT_ACCOUNT}/{CONTAINER}/{report.folder}"
         table = details_table(report.subscription, report.first, report.metric)
-        parts = self._workshop.write(place, table, charges)
-        for part in parts:
-            self._blobs[f"{folder}/{part.name}"] = blob_at(f"{folder}/{part.name}", part.path, report.as_of)
+        report.parts = self._workshop.write(place, table, charges)
+        report.expires = self._now() + self._settings.valid_seconds
+        for part in report.parts:
+            name = f"{report.folder}/{part.name}"
+            self._blobs[name] = blob_at(name, part.path, report.as_of)
         return {
             **common,
             "status": "Completed",
-            "manifest": self._manifest(request, report, place, parts),
-            "validTill": self._valid_till(),
+            "manifest": self._manifest(request, report, place),
+            "validTill": time.strftime("%Y-%m-%dT%H:%M:%S.0000000Z", time.gmtime(report.expires)),
         }
 
     def _charges(self, report: Report) -> list[Charge]:
@@ -169,12 +187,12 @@ class Reports:
             if report.first <= row.day <= report.last
         ]
 
-    def _manifest(self, request: Request, report: Report, place: str, parts: Sequence[Part]) -> dict[str, Any]:
+    def _manifest(self, request: Request, report: Report, place: str) -> dict[str, Any]:
         return {
             "manifestVersion": request.query["api-version"],
             "dataFormat": "Csv",
-            "blobCount": len(parts),
-            "byteCount": sum(part.byte_count for part in parts),
+            "blobCount": len(report.parts),
+            "byteCount": sum(part.byte_count for part in report.parts),
             "compressData": False,
             "requestContext": {
                 "requestScope": f"subscriptions/{report.subscription.subscription_id}",
@@ -185,13 +203,9 @@ class Reports:
                     "blobLink": self._link(request.origin, f"{place}/{part.name}"),
                     "byteCount": part.byte_count,
                 }
-                for part in parts
+                for part in report.parts
             ],
         }
-
-    def _valid_till(self) -> str:
-        end = self._now() + self._settings.valid_seconds
-        return time.strftime("%Y-%m-%dT%H:%M:%S.0000000Z", time.gmtime(end))
 
 
 def _period(body: Mapping[str, Any], today: date) -> tuple[date, date]:

@@ -4,9 +4,12 @@ Columns: https://learn.microsoft.com/azure/cost-management-billing/automate/unde
 """
 
 import json
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
+from functools import lru_cache
+from operator import add
 
 from governance.azure.simulator.billing import EA, MCA
 from governance.azure.simulator.chance import digest, guid
@@ -49,12 +52,20 @@ DATE_FORMAT = "%m/%d/%Y"
 RATES = {"USD": 10_000, "EUR": 10_837, "CHF": 11_231, "GBP": 12_719, "SEK": 953}  # 0.0001 USD for one unit
 RATE_UNITS = 10_000
 TERM_MONTHS = "12"
+KEPT_DAYS = 1000
+MARK = "\x00"  # stands for a varying cell; it occurs in no text
+QUOTE = '"'
+NEEDS_QUOTES = re.compile('[",\r\n]')
 
 
 class Table(ABC):
-    """Prints charges as cells of text. Rows of one item differ in a few cells only, so the rest is made once."""
+    """Prints charges as lines of CSV. Rows of one item differ in few cells only, so the rest is made once.
+
+    ``varying`` names the columns in which they differ, in the order of ``columns``. Items must live as long as a table.
+    """
 
     columns: tuple[str, ...]
+    varying: tuple[str, ...]
     amount_column: str
     currency_column: str
     has_mark = False  # begins with the UTF-8 byte order mark
@@ -64,27 +75,35 @@ class Table(ABC):
         self.month = month.replace(day=1)
         self.month_end = next_month(month) - timedelta(days=1)
         self.metric = metric
-        self._items: dict[int, list[str]] = {}
+        self._pieces: dict[int, list[str]] = {}
 
     def cells(self, charge: Charge) -> list[str]:
-        """In the order of the columns. The items must live as long as the table."""
-        if id(charge.item) not in self._items:
-            constant = self.of_item(charge.item)
-            self._items[id(charge.item)] = [constant.get(name, "") for name in self.columns]
-        cells = self._items[id(charge.item)].copy()
-        for name, value in self.of_charge(charge).items():
-            cells[self.places[name]] = value
-        return cells
+        """In the order of the columns."""
+        cells = self.of_item(charge.item) | dict(zip(self.varying, self.of_charge(charge), strict=True))
+        return [cells.get(name, "") for name in self.columns]
 
-    @property
-    @abstractmethod
-    def places(self) -> Mapping[str, int]: ...
+    def lines(self, charges: Iterable[Charge]) -> Iterator[str]:
+        """The same as CSV, quickly: a million of them are written for a bench."""
+        pieces = self._pieces
+        for charge in charges:
+            key = id(charge.item)
+            if key not in pieces:
+                pieces[key] = self._between(charge.item)
+            first, *between = pieces[key]
+            yield first + "".join(map(add, self.of_charge(charge), between))
+
+    def _between(self, item: Item) -> list[str]:
+        """What stands before, between and after the varying cells."""
+        constant = self.of_item(item)
+        line = csv_line(MARK if name in self.varying else constant.get(name, "") for name in self.columns)
+        return line.split(MARK)
 
     @abstractmethod
     def of_item(self, item: Item) -> dict[str, str]: ...
 
     @abstractmethod
-    def of_charge(self, charge: Charge) -> dict[str, str]: ...
+    def of_charge(self, charge: Charge) -> tuple[str, ...]:
+        """The varying cells, which need no quotes."""
 
     def amount(self, charge: Charge) -> int:
         return charge.billed if self.metric == "actual" else charge.effective
@@ -95,19 +114,12 @@ class Table(ABC):
         return "0" if is_covered and self.metric == "actual" else price_text(item.price)
 
 
-EA_PLACES = {name: place for place, name in enumerate(EA_COLUMNS)}
-MCA_PLACES = {name: place for place, name in enumerate(MCA_COLUMNS)}
-
-
 class EnterpriseTable(Table):
     columns = EA_COLUMNS
     amount_column = "CostInBillingCurrency"
     currency_column = "BillingCurrencyCode"
+    varying = ("Date", "Quantity", "CostInBillingCurrency")
     has_mark = True
-
-    @property
-    def places(self) -> Mapping[str, int]:
-        return EA_PLACES
 
     def of_item(self, item: Item) -> dict[str, str]:
         enrollment = str(int.from_bytes(digest(self.subscription.tenant_id, "enrollment")[:4], "big") % 10**7 + 10**7)
@@ -159,12 +171,8 @@ class EnterpriseTable(Table):
             "benefitName": item.benefit_name,
         }
 
-    def of_charge(self, charge: Charge) -> dict[str, str]:
-        return {
-            "Date": charge.day.strftime(DATE_FORMAT),
-            "Quantity": quantity_text(charge.quantity),
-            "CostInBillingCurrency": amount_text(self.amount(charge)),
-        }
+    def of_charge(self, charge: Charge) -> tuple[str, ...]:
+        return american(charge.day), quantity_text(charge.quantity), amount_text(self.amount(charge))
 
 
 class CustomerTable(Table):
@@ -173,10 +181,7 @@ class CustomerTable(Table):
     columns = MCA_COLUMNS
     amount_column = "costInBillingCurrency"
     currency_column = "billingCurrency"
-
-    @property
-    def places(self) -> Mapping[str, int]:
-        return MCA_PLACES
+    varying = ("date", "quantity", "costInBillingCurrency", "costInPricingCurrency", "costInUsd")
 
     def of_item(self, item: Item) -> dict[str, str]:
         account = f"{guid(self.subscription.tenant_id, 'account')}_2019-05-31"
@@ -230,22 +235,29 @@ class CustomerTable(Table):
             "provider": "Microsoft",
         }
 
-    def of_charge(self, charge: Charge) -> dict[str, str]:
-        amount, day = self.amount(charge), charge.day.strftime(DATE_FORMAT)
+    def of_charge(self, charge: Charge) -> tuple[str, ...]:
+        amount = self.amount(charge)
         dollars = amount_text(amount * RATES[charge.item.currency] // RATE_UNITS)
-        return {
-            "date": day,
-            "quantity": quantity_text(charge.quantity),
-            "costInBillingCurrency": amount_text(amount),
-            "costInPricingCurrency": dollars,
-            "costInUsd": dollars,
-        }
+        return american(charge.day), quantity_text(charge.quantity), amount_text(amount), dollars, dollars
 
 
 def details_table(subscription: Subscription, month: date, metric: str) -> Table:
     """In the columns of the subscription's agreement."""
     tables = {EA: EnterpriseTable, MCA: CustomerTable}
     return tables[subscription.billing.agreement](subscription, month, metric)
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    """With the line's end; quotes where they are needed."""
+    return (
+        ",".join(f'"{cell.replace(QUOTE, QUOTE * 2)}"' if NEEDS_QUOTES.search(cell) else cell for cell in cells)
+        + "\r\n"
+    )
+
+
+@lru_cache(maxsize=KEPT_DAYS)
+def american(day: date) -> str:
+    return day.strftime(DATE_FORMAT)
 
 
 def bare_tags(tags: Mapping[str, str] | None) -> str:

@@ -4,8 +4,8 @@ https://learn.microsoft.com/azure/cost-management-billing/dataset-schema/cost-us
 """
 
 import json
-from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 
 from governance.azure.simulator.billing import MCA
 from governance.azure.simulator.chance import digest
@@ -24,7 +24,7 @@ from governance.azure.simulator.charges import (
     price_text,
     quantity_text,
 )
-from governance.azure.simulator.cost_tables import RATE_UNITS, RATES, Table, frequency, reservation_id
+from governance.azure.simulator.cost_tables import KEPT_DAYS, RATE_UNITS, RATES, Table, frequency, reservation_id
 
 _FOCUS_COLUMNS = """BilledCost BillingAccountId BillingAccountName BillingAccountType BillingCurrency BillingPeriodEnd
     BillingPeriodStart ChargeCategory ChargeClass ChargeDescription ChargeFrequency ChargePeriodEnd ChargePeriodStart
@@ -49,7 +49,7 @@ NUMBERS = frozenset(_NUMBERS.split())  # in Parquet
 _MOMENTS = """BillingPeriodEnd BillingPeriodStart ChargePeriodEnd ChargePeriodStart x_BillingExchangeRateDate
     x_ServicePeriodEnd x_ServicePeriodStart"""
 MOMENTS = frozenset(_MOMENTS.split())
-FOCUS_PLACES = {name: place for place, name in enumerate(FOCUS_COLUMNS)}
+ONE_DAY = timedelta(days=1)
 CATEGORIES = {
     USAGE: "Usage",
     UNUSED: "Usage",
@@ -69,10 +69,18 @@ class FocusTable(Table):
     columns = FOCUS_COLUMNS
     amount_column = "BilledCost"
     currency_column = "BillingCurrency"
-
-    @property
-    def places(self) -> Mapping[str, int]:
-        return FOCUS_PLACES
+    varying = (
+        "BilledCost",
+        "ChargePeriodEnd",
+        "ChargePeriodStart",
+        "ConsumedQuantity",
+        "ContractedCost",
+        "EffectiveCost",
+        "ListCost",
+        "PricingQuantity",
+        "x_BilledCostInUsd",
+        "x_EffectiveCostInUsd",
+    )
 
     def of_item(self, item: Item) -> dict[str, str]:
         return {
@@ -102,23 +110,24 @@ class FocusTable(Table):
             "x_ResourceType": item.resource_type.lower(),
         }
 
-    def of_charge(self, charge: Charge) -> dict[str, str]:
-        start, end = _moment(charge.day), _moment(charge.day + timedelta(days=1))
-        quantity, item = quantity_text(charge.quantity), charge.item
-        rate = RATES[item.currency]
+    def of_charge(self, charge: Charge) -> tuple[str, ...]:
+        item, rate = charge.item, RATES[charge.item.currency]
+        quantity, billed = quantity_text(charge.quantity), amount_text(charge.billed)
+        billed_in_usd = amount_text(charge.billed * rate // RATE_UNITS)
+        is_same = charge.billed == charge.effective
         is_gap = item.is_marketplace or item.pricing_model == RESERVATION  # known: their list cost is 0
-        cells = {
-            "BilledCost": amount_text(charge.billed),
-            "EffectiveCost": amount_text(charge.effective),
-            "ListCost": "0" if is_gap else amount_text(charge.quantity * item.list_price),
-            "ContractedCost": "0" if is_gap else amount_text(charge.quantity * item.price),
-            "x_BilledCostInUsd": amount_text(charge.billed * rate // RATE_UNITS),
-            "x_EffectiveCostInUsd": amount_text(charge.effective * rate // RATE_UNITS),
-            "PricingQuantity": quantity,
-            "ChargePeriodStart": start,
-            "ChargePeriodEnd": end,
-        }
-        return {**cells, "ConsumedQuantity": quantity} if item.charge_type == USAGE else cells
+        return (
+            billed,
+            _moment(charge.day + ONE_DAY),
+            _moment(charge.day),
+            quantity if item.charge_type == USAGE else "",
+            "0" if is_gap else billed,
+            billed if is_same else amount_text(charge.effective),
+            "0" if is_gap else amount_text(charge.quantity * item.list_price),
+            quantity,
+            billed_in_usd,
+            billed_in_usd if is_same else amount_text(charge.effective * rate // RATE_UNITS),
+        )
 
     def _of_account(self, item: Item) -> dict[str, str]:
         """Rows of unused benefits and of rounding name no sub account."""
@@ -189,5 +198,6 @@ def _unit(item: Item) -> str:
     return f"{word}s" if word.isalpha() else "Units"
 
 
+@lru_cache(maxsize=KEPT_DAYS)
 def _moment(day: date) -> str:
     return f"{day.isoformat()}T00:00:00Z"

@@ -291,6 +291,9 @@ def _billings(place: int, each: int, cost_sources: Sequence[str]) -> list[Billin
         cost_sources[number % len(cost_sources)] if cost_sources else usual_arrangement(place, number)
         for number in range(each)
     ]
+    strangers = set(wanted) - set(ARRANGEMENTS)
+    if strangers:
+        raise ValueError(f"No such ways to read costs: {', '.join(sorted(strangers))}")
     currency = CURRENCIES[place % len(CURRENCIES)]
     return [
         replace(ARRANGEMENTS[name], currency=currency, second_currency=SECOND_CURRENCY[currency] if number == 0 else "")

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from governance.azure.simulator.billing import ARRANGEMENTS
 from governance.azure.simulator.directory import API_SCOPE, B2C_DOMAIN, SIGN_IN_POLICY, Person
 from governance.azure.simulator.server import Simulator
 from governance.azure.simulator.world import Tenant, stored_day, stored_day_zero
@@ -20,7 +21,10 @@ WAKE_SECONDS = 0.5
 
 
 class Command(BaseCommand):
-    help = "Serves a simulated Azure over TLS: sign-in, Resource Manager and Resource Graph. For development only."
+    help = (
+        "Serves a simulated Azure over TLS: sign-in, Resource Manager, Resource Graph, Cost Management, blob storage. "
+        "For development only."
+    )
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,6 +42,14 @@ class Command(BaseCommand):
             metavar="YYYY-MM-DD",
             help="the date of day 0 instead of the stored one",
         )
+        parser.add_argument(
+            "--cost-source",
+            action="append",
+            default=[],
+            choices=sorted(ARRANGEMENTS),
+            help="how the costs of a tenant's first, second ... subscription can be read (repeatable)",
+        )
+        parser.add_argument("--meters-per-resource", type=int, help="rows a day that every resource costs")
         parser.add_argument("--delegation", action="store_true", help="one subscription is shared by Azure Lighthouse")
         parser.add_argument(
             "--person", action="append", default=[], metavar="EMAIL=NAME", help="somebody who can sign in (repeatable)"
@@ -88,6 +100,8 @@ def _simulator(options: dict[str, Any]) -> Simulator:
             resources_per_tenant=options["resources"],
             day_file=day_file,
             has_delegation=options["delegation"],
+            cost_sources=options["cost_source"],
+            meters_per_resource=options["meters_per_resource"],
             day_zero=options["day_zero"] or stored_day_zero(day_file),
             host=options["host"],
             port=options["port"],
