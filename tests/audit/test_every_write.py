@@ -15,6 +15,7 @@ from tests.portal.crawl import METHODS, SAFE, Address, addresses, ask, client_of
 from tests.portal.test_access_crawl import SIGNING_IN, World, body_for, people, stored, world
 
 __all__ = ["people", "world"]  # fixtures
+pytestmark = pytest.mark.once  # takes long; on the second engine tests/audit/test_trail.py proves that events are written
 
 LOOKS = {Verb.TENANT_LOOKED_AT, Verb.EVERY_TENANT_LOOKED_AT}
 # What is done without changing a row of the tables that the crawl watches.

@@ -520,6 +520,7 @@ def cursor_of(world: World, who: str) -> str:
 WRONG = ("", "*")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("who", ["bob", "charlie", "nobody"])
 def test_no_filter_opens_a_foreign_tenant(world: World, who: str, part: int) -> None:
@@ -543,6 +544,7 @@ def test_no_filter_opens_a_foreign_tenant(world: World, who: str, part: int) -> 
                     break  # the value makes no difference here: the parameter or the person is refused
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("who", ["bob", "charlie"])
 def test_a_foreign_value_of_a_filter_answers_like_one_that_exists_nowhere(world: World, who: str) -> None:
     values, client = values_of(world, who), client_of(world.people[who])
@@ -595,6 +597,7 @@ def test_error_pages_hold_nothing_of_a_foreign_tenant(world: World, who: str) ->
 # --- writes -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "who",
     [
