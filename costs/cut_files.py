@@ -48,9 +48,7 @@ def cut_file(query: str, *, format: str, for_whom: str, today: date) -> FileResp
     try:
         written = _write(out, found, format=format, for_whom=for_whom, query=query)
         tenants = Tenant.objects.all().for_tenants(tenants_asked_for(asked)).values_list("id", flat=True)
-        note_export(
-            tenants, title=EXPLORER.title, subject=EXPLORER.key, query=query, format=format, rows=written.rows
-        )
+        note_export(tenants, title=EXPLORER.title, subject=EXPLORER.key, query=query, format=format, rows=written.rows)
     except BaseException:
         out.close()
         raise

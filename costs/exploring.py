@@ -1,4 +1,4 @@
-"""The explorer's answer: a cut with its chart and its links, each value leading one level deeper and down to the rows."""
+"""The explorer's answer: a cut with its chart, each value leading one level deeper and each amount to its rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -233,8 +233,8 @@ def _narrowed_to(question: Question, dimension: Dimension, parts: Sequence[Part]
     if dimension.kind == TAG:
         condition = TagCondition(dimension.tag, words[0].partition(":")[2])
         return replace(question, narrowed=replace(question.narrowed, tag=condition))
-    narrowed = Words(tuple(words), turned=False)
-    return replace(question, narrowed=replace(question.narrowed, **{dimension.kind: narrowed}))
+    told: dict[str, Any] = {dimension.kind: Words(tuple(words), turned=False)}
+    return replace(question, narrowed=replace(question.narrowed, **told))
 
 
 def address_of(name: str, **parameters: str) -> str:

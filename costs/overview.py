@@ -8,10 +8,12 @@ from uuid import UUID
 
 from costs.explorer import Cut, Movers, cut, movers
 from costs.figures import MONTH, Compared, Comparison, Summary, Trend, summary, trend
+from costs.finality import last_day
 from costs.models import Metric
 from costs.questions import Dimension, Question
-from costs.spans import Span, last_day, months_before
+from costs.spans import Span, months_before
 from costs.standing import Standing, State
+from governance.money import NOTHING
 from governance.ui import charts
 
 MONTHS = 13
@@ -96,10 +98,8 @@ def cost_overview(tenants: frozenset[UUID] | None, metric: str, *, today: date) 
     moved = {kind: movers(now, (Dimension(kind),), today=today, top=MOST_MOVED) for kind in MOVERS_BY}
     named = {*by_month.currencies, *by_day.currencies}
     named |= {one.currency for one in (*this.total.amounts, *last.total.amounts)}
-    found = [
-        _of_currency(currency, this, last, by_month, by_day, cuts=cuts, moved=moved) for currency in sorted(named)
-    ]
-    found.sort(key=lambda one: -abs(one.so_far or 0))
+    found = [_of_currency(currency, this, last, by_month, by_day, cuts=cuts, moved=moved) for currency in sorted(named)]
+    found.sort(key=lambda one: -abs(one.so_far or NOTHING))
     return CostOverview(now, this, last.total, last.standing, tuple(found))
 
 
@@ -130,9 +130,8 @@ def one_of(found: Comparison, currency: str) -> Compared | None:
     """The amounts of one currency: nothing where there was none, None where all is unknown."""
     if found.state is State.UNKNOWN:
         return None
-    nothing = Decimal(0)
-    before = None if found.state_before is State.UNKNOWN else nothing
-    return next((one for one in found.amounts if one.currency == currency), Compared(currency, nothing, before))
+    before = None if found.state_before is State.UNKNOWN else NOTHING
+    return next((one for one in found.amounts if one.currency == currency), Compared(currency, NOTHING, before))
 
 
 def trend_chart(title: str, trends: Sequence[tuple[Trend, str]], currency: str) -> charts.Columns:
@@ -164,7 +163,7 @@ def _split(kind: str, found: Cut, currency: str) -> charts.Bars:
 
 def _moved(kind: str, found: Movers, currency: str) -> MovedMost:
     both = [*found.up.get(currency, ()), *found.down.get(currency, ())]
-    both.sort(key=lambda one: -abs(one.amounts.change or 0))
+    both.sort(key=lambda one: -abs(one.amounts.change or NOTHING))
     rows = tuple(
         Movement(one.parts[0].label, one.parts[0].detail, kind, one.parts[0].word, one.amounts)
         for one in both[:MOST_MOVED]

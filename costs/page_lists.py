@@ -1,16 +1,18 @@
-"""What the pages of costs can be asked beside the API: days by a word that moves with them, and the lists of the portal."""
+"""What the pages of costs can be asked beyond the API: days named by a word; and the lists of the portal."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import Any
 
 import django_filters
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from costs.finality import last_day
 from costs.lists import MOST_DIMENSIONS, CostFilterSet, CutFilter, DimensionsFilter, RecordListFilter, record_rows
 from costs.models import CostRecord
 from costs.questions import DIMENSIONS, TAG, Dimension, Question
-from costs.spans import Span, last_day, months_before
+from costs.spans import Span, months_before
 from governance.filters import MomentFilter, WordsFilter
 from governance.ui import cells
 from governance.ui.listing import Column, Listing
@@ -81,7 +83,8 @@ class PeriodFilterSet(CostFilterSet):
 class ExplorerFilter(PeriodFilterSet, CutFilter):
     """What the explorer can be asked: a cut whose second dimension may be given apart."""
 
-    display_currency = top = None
+    display_currency: Any = None  # these are the API's alone
+    top: Any = None
     then = DimensionsFilter(method="keep", label="And by")
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:

@@ -9,8 +9,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from costs.exploring import explore
 from costs.cut_files import RefusedCutError, cut_file
+from costs.exploring import explore
 from costs.models import CostTag, Metric
 from costs.moved import moved_since
 from costs.overview import CostOverview, cost_overview

@@ -18,10 +18,11 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from audit.models import ReportFile
+from costs.finality import last_day
 from costs.lists import CostFilterSet, MonthFilter
 from costs.models import CostSlice, Metric
 from costs.questions import Question
-from costs.spans import Span, last_day, months_before
+from costs.spans import Span, months_before
 from governance.exports import Value, write_csv
 from governance.pdf import PRINTED_ROWS, Attached
 from governance.portal.cost_sections import SECTIONS, Figures, Ground

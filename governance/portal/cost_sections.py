@@ -12,12 +12,13 @@ from typing import Any, Self
 from audit.models import ReportFile
 from costs.explorer import Cut, Movers, cut, movers
 from costs.figures import MONTH, Compared, Summary, Trend, summary, trend
+from costs.finality import last_day
 from costs.models import Finality, Metric
 from costs.moved import moved_since
 from costs.overview import STATE_WORDS, one_of, trend_chart
 from costs.page_lists import MONTHS_KEPT, label_of
 from costs.questions import Dimension, Question
-from costs.spans import Span, last_day, months_before
+from costs.spans import Span, months_before
 from costs.standing import State
 from costs.waste import waste, waste_total
 from governance.exports import Value
@@ -134,7 +135,9 @@ def by_currency(ground: Ground) -> Iterator[Section]:
         months = ground.figures.months
         title = f"Costs in {currency}"
         bars = tuple(_bars(kind, found, currency) for kind, found in ground.figures.cuts.items())
-        rows = [(f"{point.span.first:%B %Y}", _amount(point.amounts.get(currency)), _note(point)) for point in months.points]
+        rows = [
+            (f"{point.span.first:%B %Y}", _amount(point.amounts.get(currency)), _note(point)) for point in months.points
+        ]
         yield Section(
             f"in-{currency.lower()}",
             title,
@@ -150,9 +153,7 @@ def by_currency(ground: Ground) -> Iterator[Section]:
 
 def restatements(ground: Ground) -> Iterator[Section]:
     """What was told before and is told otherwise now, since the report before."""
-    found = moved_since(
-        ground.since, metric=ground.question.metric, tenants=ground.question.tenants, top=TOP * 2
-    )
+    found = moved_since(ground.since, metric=ground.question.metric, tenants=ground.question.tenants, top=TOP * 2)
     if ground.before:
         words = [f"Since the report before, made {ground.before.finished_at:%Y-%m-%d %H:%M} UTC, of any month:"]
     else:
@@ -205,7 +206,14 @@ def wasted(ground: Ground) -> Iterator[Section]:
         key=lambda row: (row[0], row[1].name),
     )
     told = [
-        (one.name, one.tenant.name, f"{one.since:%Y-%m-%d}", _amount(amount), currency, "at least" if own[one.id].unknown else "")
+        (
+            one.name,
+            one.tenant.name,
+            f"{one.since:%Y-%m-%d}",
+            _amount(amount),
+            currency,
+            "at least" if own[one.id].unknown else "",
+        )
         for _, one, currency, amount in rows[:WASTERS]
     ]
     note = "Of the 1,000 oldest orphans." if len(oldest) > ORPHANS_LOOKED_AT else ""
@@ -216,14 +224,15 @@ def wasted(ground: Ground) -> Iterator[Section]:
 def verify(ground: Ground) -> Iterator[Section]:
     """How somebody who doubts a number finds out."""
     state, month = ground.state, f"{ground.question.first:%Y-%m}"
+    asked = f"?month={month}&metric={ground.question.metric}"
+    slices = f"{grouped(state['slices'])} slices (all rows of one subscription and month)"
+    proof = f"The SHA-256 over all of them, which the platform keeps with this report, is {state['sha256']}."
     words = (
         f"Every amount is in the billing currency, tax excluded, in the metric {ground.question.metric}.",
-        f"It shows the state of {state['at']}: {grouped(state['slices'])} slices (all rows of one subscription and "
-        "month), which slices.csv inside this document names with the SHA-256 of their content and their receipt.",
-        f"The SHA-256 over all of them is {state['sha256']}; the platform keeps it with this report.",
-        f"What moved since then is told by the page What moved, and by /api/v1/costs/restatements/?since={state['at']}.",
-        f"The same totals: /api/v1/costs/summary/?month={month}&metric={ground.question.metric}; each row of them: "
-        f"/api/v1/costs/records/?month={month}&metric={ground.question.metric}.",
+        f"It shows the state of {state['at']}: {slices}.",
+        f"The file slices.csv inside this document names each with the SHA-256 of its content and its receipt. {proof}",
+        f"What moved since then: the page What moved, and /api/v1/costs/restatements/?since={state['at']}.",
+        f"The same totals: /api/v1/costs/summary/{asked}; the rows behind them: /api/v1/costs/records/{asked}.",
         "The SHA-256 of this document itself is in the list of files and in the audit trail.",
     )
     yield Section("verify", "How to verify this", words)

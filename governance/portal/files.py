@@ -22,8 +22,8 @@ from governance.access import Permission, access_of, get_visible_or_404
 from governance.gate import requires
 from governance.pages import page_number
 from governance.portal.audit_lists import AUDIT, may_read_any
-from governance.portal.exporting import STREAMED_ROWS, Question, RefusedError, question, write
 from governance.portal.cost_reports import moved_since_address
+from governance.portal.exporting import STREAMED_ROWS, Question, RefusedError, question, write
 from governance.portal.file_lists import FileListFilter
 from governance.portal.report_kinds import ReportKind, asked_for, kind_named
 from governance.portal.reports import tenants_of

@@ -81,9 +81,7 @@ def _report(file: FileInTheMaking, for_whom: str) -> None:
     kind = report_kinds.kind_named(row.subject)
     asked = report_kinds.asked_for(kind, QueryDict(row.query))
     file.hold(tenant.id for tenant in tenants_of(asked))
-    report = report_kinds.built(
-        kind, asked, query=row.query, made_for=for_whom, owner_id=cast("UUID", row.owner_id)
-    )
+    report = report_kinds.built(kind, asked, query=row.query, made_for=for_whom, owner_id=cast("UUID", row.owner_id))
     file.progress(rows=report.rows, expected=report.rows)
     html = render_to_string(kind.template, {"report": report})
     with TemporaryFile(prefix="report-") as out:

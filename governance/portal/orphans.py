@@ -61,9 +61,7 @@ def waste_cell(row: Any) -> SafeString:
 WASTE = Column("waste", "Waste so far", waste_in_words, waste_cell, number=True)
 _USUAL = hygiene_lists.ORPHANS.columns
 _PLACE = next(number for number, column in enumerate(_USUAL, 1) if column.key == AFTER)
-ORPHANS = replace(
-    hygiene_lists.ORPHANS, columns=(*_USUAL[:_PLACE], WASTE, *_USUAL[_PLACE:]), completed=bring_waste
-)
+ORPHANS = replace(hygiene_lists.ORPHANS, columns=(*_USUAL[:_PLACE], WASTE, *_USUAL[_PLACE:]), completed=bring_waste)
 
 
 @require_safe

@@ -137,7 +137,9 @@ def orphans(ground: Ground) -> Section:
     untold = question(ORPHANS.key, query, format="csv").rows.count()
     words = ["Attached to nothing, each with since when, what it cost since, and the words of the rule."]
     if wasted := waste_total(ground.tenants):
-        words.append(f"So far they wasted {', '.join(money(wasted[key], key) for key in sorted(wasted))} that is known.")
+        words.append(
+            f"So far they wasted {', '.join(money(wasted[key], key) for key in sorted(wasted))} that is known."
+        )
     if untold:
         words.append(f"Of {untold:,} more it cannot be told: their properties could not be read.")
     return Section("orphans", "Orphans", tuple(words), tables=(_listed(ground, ORPHANS, widths),))

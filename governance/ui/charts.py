@@ -91,9 +91,7 @@ def with_others(chart: Bars, others: int, value: Number) -> Bars:
     """The chart with more that it does not show: so many labels holding so much."""
     total = chart.total + value
     rows = tuple(replace(bar, part=_percent(bar.value, total)) for bar in chart.rows)
-    return replace(
-        chart, rows=rows, total=total, others=chart.others + others, others_value=chart.others_value + value
-    )
+    return replace(chart, rows=rows, total=total, others=chart.others + others, others_value=chart.others_value + value)
 
 
 def _shown(value: Number) -> str:

@@ -87,7 +87,7 @@ class ListPage:
         if self.is_valid:
             rows = self.asked.qs.order_by(*self.listing.order(self.asked.form.cleaned_data.get("sort")))
         page = KeysFirst(rows, self.listing.rows()).get_page(page_number(self.request))
-        self.listing.complete(page.object_list)
+        self.listing.complete(list(page.object_list))
         return page
 
     def render(self, template: str, **context: Any) -> HttpResponse:

@@ -76,7 +76,12 @@ def _hygiene(portal: Portal) -> list[Stop]:
 
 
 def _costs() -> list[Stop]:
-    places = ("overview", "/costs/"), ("explorer", "/costs/explore/"), ("rows", "/costs/records/"), ("moved", "/costs/moved/")
+    places = (
+        ("overview", "/costs/"),
+        ("explorer", "/costs/explore/"),
+        ("rows", "/costs/records/"),
+        ("moved", "/costs/moved/"),
+    )
     return [
         *(Stop(f"costs {name}, never read", path, who="ines") for name, path in places),
         Stop("costs overview, of one tenant", "/costs/?tenant=contoso"),

@@ -13,7 +13,7 @@ from django.utils import timezone
 from audit.files import set_tenants
 from audit.models import CoverageReceipt, Outcome, ReportFile, SyncRun
 from governance.keys import new_id
-from governance.portal.report_kinds import KINDS, asked_for, built
+from governance.portal import report_kinds
 from governance.schedules import KINDS
 from governance.tenancy import Scope, entered
 from inventory.actions import MOST_RULES
@@ -414,8 +414,9 @@ def test_a_report_asks_as_often_for_few_rows_as_for_many(
             add_runs(contoso, subscription, 1)
             add_resources(contoso, subscription, rows)
         with entered(access_for(bob).scope), CaptureQueriesContext(connection) as asked:
-            kind = KINDS["inventory"]
-            report = built(kind, asked_for(kind, QueryDict(query)), query=query, made_for="Bob", owner_id=bob.id)
+            kind = report_kinds.KINDS["inventory"]
+            wanted = report_kinds.asked_for(kind, QueryDict(query))
+            report = report_kinds.built(kind, wanted, query=query, made_for="Bob", owner_id=bob.id)
         assert report.resources == rows
         counts.add(len(asked))
 
