@@ -59,6 +59,7 @@ urlpatterns = [
     path("sign-in/oidc/done/", sign_in_views.done, {"name": "oidc"}, name="sign-in-oidc-done"),
     path("sign-out/", sign_in_views.sign_out, name="sign-out"),
     path("", include("inventory.urls")),
+    path("", include("costs.urls")),
     path("", include("tenants.urls")),
     path("", include("governance.portal.urls")),
     path("api/<str:version>/", include(api.urls)),

@@ -501,6 +501,8 @@ def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], l
             "moved": ["yes", "any"],
             "by": ["resource", f"service,tag:costtag-of-{one.tenant.name}", "month"],
             "top": ["1"],
+            "period": ["13-months"],
+            "then": ["resource", f"tag:costtag-of-{one.tenant.name}"],
         }
 
     mine, theirs = examples(own), examples(foreign)
