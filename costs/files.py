@@ -305,7 +305,16 @@ def hash_of(azure_id: str) -> str:
 
 def _line(row: tuple[Any, ...]) -> CostLine:
     day, currency, amount, azure_id, *described, tags = row
-    return CostLine(day, currency, amount, azure_id[:LONGEST_ID], hash_of(azure_id), *described, canonical_tags(tags))
+    told: list[Any] = [
+        day,
+        currency,
+        amount,
+        azure_id[:LONGEST_ID],
+        hash_of(azure_id),
+        *described,
+        canonical_tags(tags),
+    ]
+    return CostLine(*told)
 
 
 def _quoted(text: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
+from typing import IO, cast
 
 from costs.dialects import UnreadableFileError
 
@@ -79,8 +80,8 @@ def _is_gzip(path: Path) -> bool:
         return file.read(2) == GZIP  # by content: names lie
 
 
-def _bytes_of(path: Path) -> io.BufferedIOBase:
-    return gzip.open(path) if _is_gzip(path) else path.open("rb", BUFFER_BYTES)
+def _bytes_of(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path)) if _is_gzip(path) else path.open("rb", BUFFER_BYTES)
 
 
 @contextmanager

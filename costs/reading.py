@@ -104,7 +104,8 @@ def _insert(
     return f"""
 INSERT INTO lines
 SELECT
-    file, line, {_reason(dialect)}, {_subscription()}, CAST(date_trunc('month', on_day) AS DATE), on_day, upper(currency),
+    file, line, {_reason(dialect)}, {_subscription()},
+    CAST(date_trunc('month', on_day) AS DATE), on_day, upper(currency),
     {_kept(AMOUNT)}, {_lost(AMOUNT)},
     {effective},
     coalesce(azure_id, ''), {_cut(group, 256)},

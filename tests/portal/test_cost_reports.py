@@ -212,5 +212,5 @@ def test_the_api_makes_it_too(bob: User, shop: Subscription, last_month: date) -
 
     assert answer.status_code == 202
     assert answer.json()["subject"] == "costs"
-    assert datetime.fromisoformat(answer.json()["created_at"])
+    assert datetime.fromisoformat(answer.json()["created_at"]).tzinfo is not None
     assert newest().query == f"month={last_month:%Y-%m}&metric=amortized"
