@@ -94,7 +94,7 @@ def explore(question: Question, by: Sequence[Dimension], asked: QueryDict, *, to
 
 
 def _row(row: CutRow, one: CutCurrency, by: Sequence[Dimension], asked: QueryDict) -> Row:
-    share = (100 * row.amount / one.total).quantize(Decimal("0.1")) if one.total else None
+    share = (100 * row.amount / one.total).quantize(Decimal("0.1")) + 0 if one.total else None  # + 0: no "-0.0"
     cells = tuple(Cell(part, _deeper(part, by, asked)) for part in row.parts)
     narrowed = _narrowed(asked, row.parts)
     if narrowed is None:
