@@ -67,5 +67,8 @@ class Verb(TextChoices):
     RUN_ASKED_FOR = "run.asked_for", "Asked for a run"
     RUN_FINISHED = "run.finished", "Finished a run"
 
+    # --- costs ---
+    COSTS_IMPORTED = "costs.imported", "Imported costs from files"
+
     # --- the trail itself ---
     TRAIL_EXPORTED = "trail.exported", "Exported the trail"

@@ -9,6 +9,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Context, Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -82,6 +83,7 @@ class CostFiles:
         self._amounts: dict[str, str] = {}  # metric -> which amount of a row tells it
         self.columns_unknown: tuple[str, ...] = ()
         self.metric_reason = ""
+        self.has_resources = True  # False when a part has no column for them
         self.rows = 0
         self.refused_count = 0
 
@@ -140,6 +142,11 @@ class CostFiles:
                 yield from (RefusedRow(self._paths[number].name, line, reason) for number, line, reason in batch)
         finally:
             cursor.close()
+
+    def refuse(self, subscription_id: str, reason: str, *, month: date | None = None) -> None:
+        """Take no row of a subscription, or of one month of it: from now on they are among the refused."""
+        self._connection.execute(reading.REFUSE, [reason, subscription_id, month, month])
+        self.refused_count = self._counts()[1]
 
     def subscriptions(self) -> list[NamedSubscription]:
         """Every subscription that has a row, by the name told last."""
@@ -244,16 +251,22 @@ class CostFiles:
         self._dialect = dialect
         unknown = dict.fromkeys([*self.columns_unknown, *unknown_columns(header, dialect)])
         self.columns_unknown = tuple(unknown)
-        return places(header, dialect)
+        at = places(header, dialect)
+        self.has_resources = self.has_resources and bool(at["azure_id"])
+        return at
 
     def _conclude(self) -> None:
-        self.rows, self.refused_count = self._connection.execute(reading.COUNTS).fetchone() or (0, 0)
+        self.rows, self.refused_count = self._counts()
         both = {ACTUAL: AMOUNT, AMORTIZED: EFFECTIVE}
         if self._known.tells_both:
             self.metric_reason = "Each row tells both metrics."
             self._amounts = {metric: both[metric] for metric in both if self._wanted in (None, metric)}
         else:
             self._amounts = {self._metric_told(): AMOUNT}
+
+    def _counts(self) -> tuple[int, int]:
+        rows, refused = self._connection.execute(reading.COUNTS).fetchone() or (0, 0)
+        return rows, refused
 
     def _metric_told(self) -> str:
         if self._wanted is not None:
@@ -304,17 +317,26 @@ def hash_of(azure_id: str) -> str:
 
 
 def _line(row: tuple[Any, ...]) -> CostLine:
-    day, currency, amount, azure_id, *described, tags = row
-    told: list[Any] = [
+    day, code, amount, azure_id, group, service, meter, region, charge, model, benefit, quantity, unit, tags = row
+    key, tags = hash_of(azure_id), canonical_tags(tags)
+    azure_id = azure_id[:LONGEST_ID]
+    return CostLine(
         day,
-        currency,
+        code,
         amount,
-        azure_id[:LONGEST_ID],
-        hash_of(azure_id),
-        *described,
-        canonical_tags(tags),
-    ]
-    return CostLine(*told)
+        azure_id,
+        key,
+        group,
+        service,
+        meter,
+        region,
+        charge,
+        model,
+        benefit,
+        quantity,
+        unit,
+        tags,
+    )
 
 
 def _quoted(text: str) -> str:

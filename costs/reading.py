@@ -24,7 +24,11 @@ CREATE TABLE lines (
 )
 """
 COUNTS = "SELECT count(*), count(reason) FROM lines"
-REFUSED = "SELECT file, line, reason FROM lines WHERE reason IS NOT NULL"
+REFUSED = "SELECT file, line, reason FROM lines WHERE reason IS NOT NULL ORDER BY file, line"
+REFUSE = """
+UPDATE lines SET reason = ?
+WHERE reason IS NULL AND subscription = ? AND (CAST(? AS DATE) IS NULL OR month = CAST(? AS DATE))
+"""
 SUBSCRIPTIONS = """
 SELECT subscription, arg_max(subscription_name, (day, file, line)), bool_and(is_account)
 FROM lines WHERE reason IS NULL GROUP BY subscription ORDER BY subscription
@@ -115,7 +119,7 @@ SELECT
     subscription IS NULL
 FROM (
     SELECT *,
-        CASE WHEN day LIKE '____-%' THEN CAST(TRY_CAST(day AS TIMESTAMP) AS DATE)
+        CASE WHEN day LIKE '____-%' THEN CAST(TRY_CAST(day AS TIMESTAMPTZ) AS DATE)
              ELSE CAST(try_strptime(day, {US_DAYS}) AS DATE) END AS on_day,
         {", ".join(_decimals(name) for name in (*amounts, "quantity"))}
     FROM (SELECT CAST(? AS INTEGER) AS file, CAST({line} AS BIGINT) AS line, {told} FROM {source})

@@ -35,7 +35,11 @@ def filter_choices() -> dict[str, list[Any]]:
 def _choices_now() -> dict[str, list[Any]]:
     return {
         "tenants": list(Tenant.objects.values_list("name", flat=True)),
-        "subscriptions": list(Subscription.objects.order_by("name").values_list("subscription_id", "name")[:500]),
+        "subscriptions": list(
+            Subscription.objects.filter(is_imported=False)  # what only a cost file names has no resources
+            .order_by("name")
+            .values_list("subscription_id", "name")[:500]
+        ),
         "types": distinct_values(Resource.objects.all(), "type"),
         "regions": distinct_values(Resource.objects.all(), "location"),
         "tags": distinct_values(ResourceTag.objects.all(), "key_folded")[:200],

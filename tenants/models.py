@@ -100,7 +100,8 @@ class Subscription(TenantOwned):
     """A subscription that was ever visible in its tenant.
 
     One that is no longer visible has lost access or was deleted: `access_lost_at` says since when we cannot tell. Only
-    a person can say that it is gone for good (`off_boarded_at`); until then every run expects it.
+    a person can say that it is gone for good (`off_boarded_at`); until then every run expects it. One that is known
+    from a cost file alone (`is_imported`) is expected of nobody, until Azure shows it.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -111,6 +112,7 @@ class Subscription(TenantOwned):
     first_seen_at = models.DateTimeField()
     access_lost_at = models.DateTimeField(null=True, blank=True)
     off_boarded_at = models.DateTimeField(null=True, blank=True)
+    is_imported = models.BooleanField(default=False)
 
     objects: ClassVar[Any] = TenantManager.from_queryset(SubscriptionQuerySet)()
 

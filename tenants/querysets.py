@@ -56,8 +56,8 @@ class SubscriptionQuerySet(TenantQuerySet[Any]):
     """Sentences about subscriptions."""
 
     def expected(self) -> Self:
-        """Every subscription ever seen and not off-boarded: what a complete reading has to contain."""
-        return self.filter(off_boarded_at=None)
+        """Every subscription that Azure ever showed and not off-boarded: what a complete reading has to contain."""
+        return self.filter(off_boarded_at=None, is_imported=False)
 
 
 class MembershipQuerySet(TenantQuerySet[Any]):

@@ -43,6 +43,7 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
             "quota_id",
             "first_seen_at",
             "access_lost_at",
+            "is_imported",
         ]
 
 

@@ -1,0 +1,225 @@
+"""Import: cost files that somebody gives for a tenant, stored slice by slice, with every row that is not taken and why.
+
+Each slice is replaced whole in a transaction of its own, as the sync does it; one that a sync stored from an export or
+a report stays, unless it is said to be replaced. Importing for a tenant says that the subscriptions in the files are
+its own: those it does not know are recorded as imported. When a month was exported nobody can tell from the file, so
+its finality is judged by when it is imported.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from audit.models import EventOutcome
+from audit.trail import record
+from audit.verbs import Verb
+from costs.files import EXACT, CostFiles, SliceContent
+from costs.models import CostReceipt, CostSlice, Source
+from costs.retention import oldest_kept
+from costs.rows import SliceKey
+from costs.store import replace_slice
+from governance.money import NOTHING, as_text
+from governance.schedules import COST_ROWS_KEPT_MONTHS
+from tenants.actions import foreign_subscriptions, record_imported_subscriptions
+from tenants.models import Subscription, Tenant
+
+BETTER = (Source.EXPORT, Source.REPORT)
+NOT_TAKEN = "Its subscription cannot be taken for this tenant. Check whose file it is."
+WOULD_BE_STORED = "would be stored"
+GOOD = (CostReceipt.Verdict.STORED, CostReceipt.Verdict.UNCHANGED, WOULD_BE_STORED)
+WORDS = {"actual": ("actual", "billed"), "amortized": ("amortized", "effective")}  # cost details' word and FOCUS's
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedSlice:
+    """What became of one slice. Amounts by currency, exact, as text; `residual` is what rounding lost of `totals`."""
+
+    subscription_id: str
+    subscription: str
+    month: str
+    metric: str
+    rows: int
+    verdict: str
+    totals: dict[str, str]
+    residual: dict[str, str]
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import did. `totals`: of the rows taken, by currency and metric, exact, each under both its names."""
+
+    tenant: str
+    files: list[str]
+    dialect: str
+    metrics: list[str]
+    dry_run: bool
+    rows: int = 0
+    taken: int = 0
+    refused: int = 0
+    columns_unknown: list[str] = field(default_factory=list)
+    totals: dict[str, dict[str, str]] = field(default_factory=dict)
+    residual: dict[str, dict[str, str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    subscriptions_imported: list[str] = field(default_factory=list)
+    slices: list[ImportedSlice] = field(default_factory=list)
+
+
+def import_costs(
+    tenant: Tenant,
+    files: CostFiles,
+    names: Sequence[str],
+    *,
+    now: datetime,
+    replace: bool = False,
+    dry_run: bool = False,
+) -> Imported:
+    """Store what the files tell for the tenant, within its scope; `files.refused()` then has every row not taken.
+
+    Writes one event, also when it fails between two slices. Importing the same files again changes nothing.
+    """
+    work = _Import(tenant, files, now, is_dry=dry_run)
+    report = Imported(tenant.name, list(names), files.dialect, list(files.metrics), dry_run, rows=files.rows)
+    work.refuse_foreign()
+    if not replace:
+        work.refuse_better_known()
+    try:
+        work.store(report)
+    except Exception as error:
+        if not dry_run:
+            _note(tenant, report, EventOutcome.FAILED, f"It ended with {type(error).__name__}.")
+        raise
+    _sum_up(report, files, work.contents)
+    report.notes = [files.metric_reason, *_notes(work.contents, now.date())]
+    if not dry_run:
+        _note(tenant, report, EventOutcome.DONE if report.taken else EventOutcome.FAILED, "")
+    return report
+
+
+@dataclass(slots=True)
+class _Import:
+    tenant: Tenant
+    files: CostFiles
+    now: datetime
+    is_dry: bool
+    contents: list[SliceContent] = field(default_factory=list)
+
+    @property
+    def today(self) -> date:
+        return self.now.date()
+
+    def refuse_foreign(self) -> None:
+        """Rows of other tenants' subscriptions are not taken. A billing account may bill several tenants."""
+        named = [row.subscription_id for row in self.files.subscriptions() if not row.is_account]
+        for key in foreign_subscriptions(self.tenant, named):
+            self.files.refuse(key, NOT_TAKEN)
+
+    def refuse_better_known(self) -> None:
+        """What a sync read from an export or a report stays."""
+        held = CostSlice.objects.for_tenant(self.tenant.id).filter(source__in=BETTER)
+        known = {
+            SliceKey(key, month, metric): Source(source)
+            for key, month, metric, source in held.values_list(
+                "subscription__subscription_id", "month", "metric", "source"
+            )
+        }
+        for content in self.files.slices():
+            if (source := known.get(content.key)) is not None:
+                self.files.refuse(
+                    content.key.subscription_id, _kept_words(content.key, source), month=content.key.month
+                )
+
+    def store(self, report: Imported) -> None:
+        """Each slice in a transaction of its own. A month that is not believed is refused in all its metrics."""
+        named = {row.subscription_id: row.name for row in self.files.subscriptions()}
+        known = self._known(named, report)
+        self.contents = self.files.slices()
+        for content in self.contents:
+            row = known.get(content.key.subscription_id)
+            verdict = WOULD_BE_STORED if row is None or self.is_dry else self._store(row, content)
+            report.slices.append(_told(content, named[content.key.subscription_id], verdict))
+
+    def _known(self, named: dict[str, str], report: Imported) -> dict[str, Subscription]:
+        own = Subscription.objects.for_tenant(self.tenant.id)
+        before = set(own.values_list("subscription_id", flat=True))
+        report.subscriptions_imported = sorted(set(named) - before)
+        return {} if self.is_dry else record_imported_subscriptions(self.tenant, named, now=self.now)
+
+    def _store(self, row: Subscription, content: SliceContent) -> str:
+        with transaction.atomic():
+            receipt = replace_slice(
+                self.tenant.id,
+                row,
+                content.key,
+                self.files.lines(content.key),
+                source=Source.IMPORT,
+                source_reason="Imported by hand.",
+                has_resources=self.files.has_resources,
+                read_at=self.now,
+                today=self.today,
+                content_hash=content.content_hash,
+                expected_rows=content.rows,
+                residual=content.residual,
+            )
+        return str(receipt.verdict)
+
+
+def _told(content: SliceContent, name: str, verdict: str) -> ImportedSlice:
+    key = content.key
+    totals, residual = _texts(content.totals), _texts(content.residual)
+    return ImportedSlice(
+        key.subscription_id, name, f"{key.month:%Y-%m}", key.metric, content.rows, verdict, totals, residual
+    )
+
+
+def _texts(amounts: Mapping[str, Decimal]) -> dict[str, str]:
+    return {currency: as_text(amount) for currency, amount in amounts.items()}
+
+
+def _kept_words(key: SliceKey, source: Source) -> str:
+    return (
+        f"{key.month:%Y-%m} of this subscription ({key.metric}) was read from a better source: {source.label.lower()}. "
+        "Say --replace to have this file instead."
+    )
+
+
+def _sum_up(report: Imported, files: CostFiles, contents: Sequence[SliceContent]) -> None:
+    for content, told in zip(contents, report.slices, strict=True):
+        if told.verdict not in GOOD:
+            why = f"{told.month} of this subscription was not believed; its receipt says why."
+            files.refuse(told.subscription_id, why, month=content.key.month)
+    good = [content for content, told in zip(contents, report.slices, strict=True) if told.verdict in GOOD]
+    report.refused = files.refused_count
+    report.taken = report.rows - report.refused
+    report.columns_unknown = list(files.columns_unknown)
+    report.totals = _by_currency((content.key.metric, content.totals) for content in good)
+    report.residual = _by_currency((content.key.metric, content.residual) for content in good)
+
+
+def _by_currency(amounts: Iterable[tuple[str, Mapping[str, Decimal]]]) -> dict[str, dict[str, str]]:
+    sums: dict[str, dict[str, Decimal]] = {}
+    for metric, by_currency in amounts:
+        for currency, amount in by_currency.items():
+            of_currency = sums.setdefault(currency, {})
+            of_currency[metric] = EXACT.add(of_currency.get(metric, NOTHING), amount)
+    return {
+        currency: {word: as_text(amount) for metric, amount in sums[currency].items() for word in WORDS[metric]}
+        for currency in sorted(sums)
+    }
+
+
+def _notes(contents: Sequence[SliceContent], today: date) -> Iterator[str]:
+    oldest = oldest_kept(today, COST_ROWS_KEPT_MONTHS)
+    if any(content.key.month < oldest for content in contents):
+        yield (
+            f"Rows of months before {oldest:%Y-%m} are dropped by the next round of the job drop-old-costs; "
+            "their sums are kept as long as COST_SUMS_KEPT_MONTHS says."
+        )
+
+
+def _note(tenant: Tenant, report: Imported, outcome: EventOutcome, reason: str) -> None:
+    told = ("files", "dialect", "metrics", "rows", "taken", "refused", "totals", "subscriptions_imported")
+    after = {**{name: getattr(report, name) for name in told}, "slices": len(report.slices)}
+    record(Verb.COSTS_IMPORTED, tenant_id=tenant.id, target=tenant, after=after, outcome=outcome, reason=reason)
