@@ -60,6 +60,9 @@ class Verb(TextChoices):
     TAG_RULE_CHANGED = "tag_rule.changed", "Changed a tag rule"
     TAG_RULE_DELETED = "tag_rule.deleted", "Deleted a tag rule"
 
+    # --- costs ---
+    EXCHANGE_RATES_TAKEN = "exchange_rates.taken", "Took exchange rates"
+
     # --- runs ---
     RUN_ASKED_FOR = "run.asked_for", "Asked for a run"
     RUN_FINISHED = "run.finished", "Finished a run"

@@ -19,6 +19,7 @@ BENCHES = (
     "page_budgets",
     "pdf_reports",
     "audit_trail",
+    "cost_figures",
     "cost_storing",
     "isolation",
 )

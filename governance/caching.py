@@ -14,7 +14,13 @@ from governance.tenancy import current_scope
 Value = TypeVar("Value")
 
 # What is kept, and for how many seconds at most (the key makes it void earlier).
-SECONDS: dict[str, int] = {"filter-choices": 15 * 60, "estate": 15 * 60}
+SECONDS: dict[str, int] = {
+    "filter-choices": 15 * 60,
+    "estate": 15 * 60,
+    "cost-filter-choices": 15 * 60,
+    "cost-overview": 15 * 60,
+    "cost-card": 15 * 60,
+}
 
 
 def kept(what: str, *, version: str, compute: Callable[[], Value], about: str = "") -> Value:

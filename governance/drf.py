@@ -130,7 +130,7 @@ class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # untyped
         filterset = self.get_filterset(request, queryset, view)
         if filterset is None:
             return queryset
-        filterset.passed_through = KeysetPagination.PARAMETERS
+        filterset.passed_through = getattr(view, "passed_through", KeysetPagination.PARAMETERS)
         if not filterset.is_valid():
             raise exceptions.ValidationError(filterset.problems())
         view.asked = filterset

@@ -154,7 +154,7 @@ MATRIX: Mapping[Permission, Rule] = {
     ),
     Permission.SEE: Rule(
         "See the tenant",
-        "See its resources, changes, orphans, tags, subscriptions, syncs, preflight and reports.",
+        "See its resources, changes, orphans, tags, costs, subscriptions, syncs, preflight and reports.",
         Reach.SCOPE,
         _TENANTS_PEOPLE,
     ),

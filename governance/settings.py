@@ -270,7 +270,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Azure Governance Platform",
-    "DESCRIPTION": "Inventory of many Azure tenants. Every list says how complete and how fresh it is.",
+    "DESCRIPTION": "Inventory and costs of many Azure tenants. Every list says how complete and how fresh it is.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "DEFAULT_GENERATOR_CLASS": "governance.openapi.ScopedSchemaGenerator",
@@ -280,6 +280,8 @@ SPECTACULAR_SETTINGS = {
         "OutcomeEnum": "audit.models.Outcome",
         "TenantStatusEnum": "tenants.models.Tenant.Status",
         "ApiTokenStateEnum": "tenants.models.ApiToken.State",
+        "CostStateEnum": "costs.serializers.STATES",
+        "FinalityEnum": "costs.models.Finality",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,

@@ -4,6 +4,15 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
+from costs.api import (
+    CostCutView,
+    CostSummaryView,
+    CostTrendView,
+    MovedView,
+    RecordView,
+    RestatementLineView,
+    RestatementView,
+)
 from governance.access import Permission
 from governance.gate import requires
 from governance.portal import health
@@ -38,6 +47,7 @@ api.register("changes", FeedView, basename="change")
 api.register("tag-rules", TagRuleView, basename="tag-rule")
 api.register("tag-violations", TagViolationView, basename="tag-violation")
 api.register("audit/events", AuditEventView, basename="audit-event")
+api.register("costs/restatements", RestatementView, basename="restatement")
 
 urlpatterns = [
     path("sign-in/", public(SignInView.as_view()), name="sign-in"),
@@ -49,6 +59,7 @@ urlpatterns = [
     path("sign-in/oidc/done/", sign_in_views.done, {"name": "oidc"}, name="sign-in-oidc-done"),
     path("sign-out/", sign_in_views.sign_out, name="sign-out"),
     path("", include("inventory.urls")),
+    path("", include("costs.urls")),
     path("", include("tenants.urls")),
     path("", include("governance.portal.urls")),
     path("api/<str:version>/", include(api.urls)),
@@ -58,6 +69,16 @@ urlpatterns = [
         "api/<str:version>/reports/<str:report_id>/content/", ContentView.as_view(kind="report"), name="report-content"
     ),
     path("api/<str:version>/tag-compliance/", TagComplianceView.as_view({"get": "list"}), name="tag-compliance"),
+    path("api/<str:version>/costs/summary/", CostSummaryView.as_view({"get": "list"}), name="cost-summary"),
+    path("api/<str:version>/costs/trend/", CostTrendView.as_view({"get": "list"}), name="cost-trend"),
+    path("api/<str:version>/costs/cut/", CostCutView.as_view({"get": "list"}), name="cost-cut"),
+    path("api/<str:version>/costs/moved/", MovedView.as_view({"get": "list"}), name="cost-moved"),
+    path("api/<str:version>/costs/records/", RecordView.as_view({"get": "list"}), name="cost-records"),
+    path(
+        "api/<str:version>/costs/restatements/<str:restatement_id>/lines/",
+        RestatementLineView.as_view({"get": "list"}),
+        name="restatement-lines",
+    ),
     path("api/<str:version>/tenants/<str:tenant_id>/preflight/", PreflightView.as_view(), name="tenant-preflight"),
     path("api/<str:version>/tenants/<str:tenant_id>/looks/", LookView.as_view({"get": "list"}), name="tenant-looks"),
     path("api/<str:version>/me/", MeView.as_view(), name="me"),

@@ -143,7 +143,7 @@ ORPHANS = Listing(
     sorts=ORPHAN_SORTS,
     default_sort="since",
     rows=orphan_rows,
-    page="inventory:orphans",
+    page="portal:orphans",
     columns=(
         Column("name", "Name", lambda row: row.name, _name, sort="name", style="cut"),
         Column(

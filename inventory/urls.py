@@ -7,7 +7,6 @@ from inventory import hygiene_views, tag_views, views
 app_name = "inventory"
 urlpatterns = [
     path("resources/", views.resources, name="resources"),
-    path("orphans/", hygiene_views.orphans, name="orphans"),
     path("changes/", hygiene_views.changes, name="changes"),
     path("tags/", tag_views.tags, name="tags"),
     path("tags/rules/", tag_views.rules, name="tag-rules"),

@@ -145,6 +145,7 @@ def _pages(asked: Question, found: Coverage | None, told: Callable[[int], None])
     readers = [column.value for column in asked.columns]
     count = 0
     for rows in pages_in_order(asked.rows, asked.order):
+        asked.listing.complete(rows)
         yield [[*(read(row) for read in readers), *_state_of(row, known)] for row in rows]
         count += len(rows)
         told(count)

@@ -21,10 +21,12 @@ from governance import storage
 from governance.access import Permission, access_of, get_visible_or_404
 from governance.gate import requires
 from governance.pages import page_number
-from governance.portal import reports
 from governance.portal.audit_lists import AUDIT, may_read_any
+from governance.portal.cost_reports import moved_since_address
 from governance.portal.exporting import STREAMED_ROWS, Question, RefusedError, question, write
 from governance.portal.file_lists import FileListFilter
+from governance.portal.report_kinds import ReportKind, asked_for, kind_named
+from governance.portal.reports import tenants_of
 from governance.schedules import KEPT_DAYS
 from tenants.models import Tenant, TenantGroup
 
@@ -52,6 +54,8 @@ def files(request: HttpRequest) -> HttpResponse:
     valid = wanted.is_valid()
     rows = wanted.qs.newest_first() if valid else ReportFile.objects.none()
     page = Paginator(rows, PAGE_ROWS).get_page(page_number(request))
+    for row in page:
+        row.moved_since = moved_since_address(row)
     context = {
         "filter": wanted,
         "problems": {} if valid else wanted.problems(),
@@ -87,10 +91,12 @@ def export(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 @requires(POST=Permission.EXPORT)
 def report(request: HttpRequest) -> HttpResponse:
-    """Ask for the inventory report of one tenant, a group, or all that the person may see."""
-    chosen = {name: request.POST[name] for name in ("tenant", "group") if request.POST.get(name)}
+    """Ask for a report on one tenant, a group, or all that the person may see."""
+    form = request.POST
     try:
-        row = queue_report(request, urlencode(chosen))
+        kind = kind_named(form.get("report", ""))
+        chosen = {name: form[name] for name in kind.parameters if form.get(name)}
+        row = queue_report(request, kind, urlencode(chosen))
     except RefusedError as error:
         return render(request, "portal/export_refused.html", {"problems": error.problems}, status=400)
     _announce(request, row)
@@ -136,17 +142,17 @@ def queue_export(request: HttpRequest, asked: Question, *, query: str, expected:
     )
 
 
-def queue_report(request: HttpRequest, query: str) -> ReportFile:
+def queue_report(request: HttpRequest, kind: ReportKind, query: str) -> ReportFile:
     """Write down that a worker shall make this report. Raises RefusedError."""
-    asked = reports.asked_for(QueryDict(query))
+    asked = asked_for(kind, QueryDict(query))
     return _queue(
         request,
-        tenants=reports.tenants_of(asked),
+        tenants=tenants_of(asked),
         expected=None,
         kind=ReportFile.Kind.REPORT,
         format=ReportFile.Format.PDF,
-        subject=reports.INVENTORY,
-        title=f"Inventory report of {reports.scope_of(asked)}",
+        subject=kind.key,
+        title=kind.title(asked),
         query=query,
     )
 

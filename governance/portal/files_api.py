@@ -21,6 +21,7 @@ from governance.portal.exporting import FORMATS, MOST_CHOSEN, RefusedError, ques
 from governance.portal.file_lists import FILE_SORTS, FileListFilter
 from governance.portal.files import CONTENT_TYPES, NotThereError, content_of, files_of, queue_export, queue_report
 from governance.portal.listings import LISTINGS
+from governance.portal.report_kinds import KINDS
 from governance.portal.reports import INVENTORY
 
 
@@ -146,11 +147,16 @@ class ExportView(FileView):
 
 
 class ReportRequestSerializer(serializers.Serializer[Any]):
-    """Which report, and on whom: a tenant (name or id), a group of tenants (name), or all that you may see."""
+    """Which report, and on whom: a tenant (name or id), a group of tenants (name), or all that you may see.
 
-    report = serializers.ChoiceField(choices=(INVENTORY,), default=INVENTORY)
+    `month` (2026-11, the last one that is over if none is given) and `metric` are of the cost report alone.
+    """
+
+    report = serializers.ChoiceField(choices=tuple(KINDS), default=INVENTORY)
     tenant = Text(required=False, allow_blank=True, default="", max_length=64)
     group = Text(required=False, allow_blank=True, default="", max_length=64)
+    month = Text(required=False, allow_blank=True, default="", max_length=7)
+    metric = Text(required=False, allow_blank=True, default="", max_length=16)
 
 
 class ReportView(FileView):
@@ -163,9 +169,11 @@ class ReportView(FileView):
         """Ask for a report as PDF. A worker makes it, with what you may see then; `status` says how far it is."""
         wanted = ReportRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        chosen = {name: wanted.validated_data[name] for name in ("tenant", "group") if wanted.validated_data[name]}
+        told = wanted.validated_data
+        kind = KINDS[told["report"]]
+        chosen = {name: told[name] for name in ("tenant", "group", "month", "metric") if told[name]}
         try:
-            row = queue_report(request._request, urlencode(chosen))
+            row = queue_report(request._request, kind, urlencode(chosen))
         except RefusedError as error:
             raise exceptions.ValidationError(error.problems) from error
         wake(row.id)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from tempfile import TemporaryFile
 from typing import cast
+from uuid import UUID
 
 import structlog
 from django.http import QueryDict
@@ -11,9 +12,9 @@ from django.template.loader import render_to_string
 from audit.files import FileInTheMaking, FileLostError
 from audit.models import ReportFile, ReportFileTenant
 from governance import pdf
-from governance.drf import CoverageSerializer
-from governance.portal import reports
+from governance.portal import report_kinds
 from governance.portal.exporting import RefusedError, question, write
+from governance.portal.reports import tenants_of
 from governance.tenancy import MAX_TENANTS_IN_LIST, Scope, entered
 from tenants.authorization import access_for
 from tenants.models import Tenant, User
@@ -76,14 +77,16 @@ def _export(file: FileInTheMaking, for_whom: str) -> None:
 
 
 def _report(file: FileInTheMaking, for_whom: str) -> None:
-    asked = reports.asked_for(QueryDict(file.row.query))
-    file.hold(tenant.id for tenant in reports.tenants_of(asked))
-    report = reports.build(asked, query=file.row.query, made_for=for_whom)
-    file.progress(rows=report.resources, expected=report.resources)
-    html = render_to_string("reports/inventory.html", {"report": report})
+    row: ReportFile = file.row
+    kind = report_kinds.kind_named(row.subject)
+    asked = report_kinds.asked_for(kind, QueryDict(row.query))
+    file.hold(tenant.id for tenant in tenants_of(asked))
+    report = report_kinds.built(kind, asked, query=row.query, made_for=for_whom, owner_id=cast("UUID", row.owner_id))
+    file.progress(rows=report.rows, expected=report.rows)
+    html = render_to_string(kind.template, {"report": report})
     with TemporaryFile(prefix="report-") as out:
         pdf.write_pdf(html, out, attachments=report.attachments)
-        file.conclude(out, rows=report.resources, coverage=dict(CoverageSerializer(report.coverage).data))
+        file.conclude(out, rows=report.rows, coverage=report_kinds.coverage_kept(report))
 
 
 MAKERS: dict[str, Callable[[FileInTheMaking, str], None]] = {

@@ -17,8 +17,9 @@ from tenants.models import Tenant, TenantGroup
 
 PLACES = (
     ("Overview", "portal:overview"),
+    ("Costs", "costs:overview"),
     ("Resources", "inventory:resources"),
-    ("Orphans", "inventory:orphans"),
+    ("Orphans", "portal:orphans"),
     ("Changes", "inventory:changes"),
     ("Tags", "inventory:tags"),
     ("Syncs", "portal:syncs"),

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from costs.overview import CostCard, cost_card
+from costs.waste import waste_total
 from governance.access import Permission
 from governance.caching import kept
 from governance.gate import requires
@@ -72,6 +74,8 @@ def _answers(tenants: frozenset[UUID] | None, carried: dict[str, str], now: date
         "charts": _charts(estate, resources, carried),
         "changes_chart": _changes_chart(activity),
         "week": {kind: activity.total(kind, WEEK) for kind in summaries.KINDS},
+        "costs": _costs(tenants, now),
+        "wasted": sorted(waste_total(tenants).items()),
         "orphans": (found := orphan_summary(tenants, now=now)),
         "orphans_by_age": charts.bars("Orphans by age", found.ages, unit="orphans", in_order=True),
         "latest": summaries.latest_changes(tenants, CHANGES_SHOWN),
@@ -96,6 +100,14 @@ def _estate(tenants: frozenset[UUID] | None, now: datetime) -> tuple[summaries.E
         about=of_whom,
         compute=lambda: (summaries.estate(tenants), summaries.activity(tenants, until=today, days=DAYS)),
     )
+
+
+def _costs(tenants: frozenset[UUID] | None, now: datetime) -> CostCard:
+    """This month's costs, kept until a slice is stored or the day ends."""
+    today = now.astimezone(UTC).date()
+    of_whom = "all" if tenants is None else ",".join(sorted(tenant.hex for tenant in tenants))
+    version = f"{Tenant.objects.version()}-{today}"
+    return kept("cost-card", version=version, about=of_whom, compute=lambda: cost_card(tenants, today=today))
 
 
 def _charts(estate: summaries.Estate, found: Coverage, carried: dict[str, str]) -> list[charts.Bars]:

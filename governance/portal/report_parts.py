@@ -47,7 +47,7 @@ class Section:
     key: str
     title: str
     words: tuple[str, ...] = ()
-    figures: tuple[tuple[str, int], ...] = ()
+    figures: tuple[tuple[str, Value], ...] = ()
     bars: tuple[charts.Bars, ...] = ()
     columns: charts.Columns | None = None
     tables: tuple[Table, ...] = ()
@@ -72,18 +72,16 @@ class InventoryReport:
         """The title of the document."""
         return f"Inventory report of {self.scope}"
 
+    @property
+    def rows(self) -> int:
+        """What the list of files counts."""
+        return self.resources
+
 
 @dataclass(slots=True)
-class Ground:
-    """What every section stands on, and how many rows may still be printed."""
+class Tabled:
+    """What gives tables to sections: how many rows may still be printed, and the files of those that do not fit."""
 
-    query: str
-    made_for: str
-    tenants: frozenset[Any] | None
-    coverage: Coverage
-    estate: summaries.Estate
-    by_subscription: Sequence[tuple[str, int]]
-    activity: summaries.Activity
     rows_left: int
     attachments: list[Attached] = field(default_factory=list)
 
@@ -103,3 +101,16 @@ class Ground:
         name = f"{title.lower().replace(' ', '-')}.csv"
         self.attachments.append(Attached(name, f"{title}: {total:,} rows", content))
         return Table(title, headings, (), total, attached=name, note=note)
+
+
+@dataclass(slots=True, kw_only=True)
+class Ground(Tabled):
+    """What every section of the inventory report stands on."""
+
+    query: str
+    made_for: str
+    tenants: frozenset[Any] | None
+    coverage: Coverage
+    estate: summaries.Estate
+    by_subscription: Sequence[tuple[str, int]]
+    activity: summaries.Activity

@@ -8,15 +8,17 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from costs.waste import waste_total
 from governance.bulk import pages_in_order
 from governance.exports import Table as Rows
 from governance.exports import Value
 from governance.portal.exporting import question, write
+from governance.portal.orphans import ORPHANS
 from governance.portal.report_parts import Ground, Heading, Section, Table
 from governance.ui import charts
+from governance.ui.cells import money
 from governance.ui.listing import Listing
 from inventory import summaries
-from inventory.hygiene_lists import ORPHANS
 from inventory.lists import RESOURCES
 from inventory.models import Resource, ResourceChange
 from inventory.tag_lists import VIOLATIONS
@@ -130,10 +132,14 @@ def changes(ground: Ground) -> Section:
 
 def orphans(ground: Ground) -> Section:
     """What is attached to nothing, since when, and by which rule."""
-    widths = {"name": 22, "rule": 36, "since": 14, "resource_group": 16, "tenant": 12}
+    widths = {"name": 20, "rule": 32, "since": 12, "waste": 14, "resource_group": 12, "tenant": 10}
     query = "&".join(filter(None, (ground.query, "verdict=unknown")))
     untold = question(ORPHANS.key, query, format="csv").rows.count()
-    words = ["Attached to nothing, each with since when and the words of the rule."]
+    words = ["Attached to nothing, each with since when, what it cost since, and the words of the rule."]
+    if wasted := waste_total(ground.tenants):
+        words.append(
+            f"So far they wasted {', '.join(money(wasted[key], key) for key in sorted(wasted))} that is known."
+        )
     if untold:
         words.append(f"Of {untold:,} more it cannot be told: their properties could not be read.")
     return Section("orphans", "Orphans", tuple(words), tables=(_listed(ground, ORPHANS, widths),))
@@ -154,11 +160,10 @@ def _listed(ground: Ground, listing: Listing, widths: dict[str, int]) -> Table:
         out = io.BytesIO()
         made = write(asked, out, for_whom=ground.made_for)
         return ground.attached(listing.title, headings, made.written.rows, out.getvalue())
-    rows = [
-        tuple(column.value(row) for column in asked.columns)
-        for page in pages_in_order(asked.rows, asked.order)
-        for row in page
-    ]
+    rows: list[tuple[Value, ...]] = []
+    for page in pages_in_order(asked.rows, asked.order):
+        listing.complete(page)
+        rows += [tuple(column.value(row) for column in asked.columns) for row in page]
     return ground.table(listing.title, headings, rows)
 
 

@@ -5,12 +5,11 @@ fit any more is attached as CSV and counted in words. Nothing is left out withou
 """
 
 from datetime import UTC
+from uuid import UUID
 
-from django.http import QueryDict
 from django.utils import timezone
 
 from governance.pdf import PRINTED_ROWS
-from governance.portal.exporting import RefusedError
 from governance.portal.report_parts import Ground, InventoryReport
 from governance.portal.report_sections import DAYS, SECTIONS, STATE_WORDS
 from inventory import summaries
@@ -31,16 +30,6 @@ class ReportFilter(TenantOwnedFilterSet):
         fields: list[str] = []
 
 
-def asked_for(query: QueryDict) -> ReportFilter:
-    """Which tenants a report is to hold, within the current scope. Raises RefusedError."""
-    asked = ReportFilter(query, queryset=Subscription.objects.none())
-    if not asked.is_valid():
-        raise RefusedError(asked.problems())
-    if not tenants_of(asked):
-        raise RefusedError({"tenant": ["There is no tenant in it that you may see."]})
-    return asked
-
-
 def tenants_of(asked: ReportFilter) -> list[Tenant]:
     """The tenants of a report."""
     return list(Tenant.objects.all().for_tenants(tenants_asked_for(asked)))
@@ -57,7 +46,7 @@ def scope_of(asked: ReportFilter) -> str:
     return str(rows[0].name) if len(rows) == 1 else f"{len(rows)} tenants"
 
 
-def build(asked: ReportFilter, *, query: str, made_for: str) -> InventoryReport:
+def build(asked: ReportFilter, *, query: str, made_for: str, owner_id: UUID) -> InventoryReport:
     """The whole report, within the current scope. Its statements do not grow with the rows, but for a page of each."""
     now, tenants = timezone.now(), tenants_asked_for(asked)
     found, estate = coverage("resources", now=now, tenants=tenants), summaries.estate(tenants)

@@ -1,6 +1,7 @@
 """The page of one resource: what it is, what happened to it, what it has to do with others, and how sure we are."""
 
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_safe
 from governance.access import Permission, get_visible_or_404
 from governance.gate import requires
 from governance.pages import page_number
+from governance.portal.resource_costs import costs_of
 from governance.ui.document import Budget, Text, Tree, text_of, tree
 from inventory.hygiene import hygiene_of
 from inventory.models import Resource, ResourceChange
@@ -62,6 +64,7 @@ def resource(request: HttpRequest, resource_id: str) -> HttpResponse:
     relations = relations_of(row)
     known = {one.azure_id.lower(): address_of(one.resource) for one in relations.named if one.resource}
     page = _changes(row, page_number(request))
+    hygiene = hygiene_of(row)
     tags, more_tags = _tags(row)
     context = {
         "resource": row,
@@ -74,7 +77,8 @@ def resource(request: HttpRequest, resource_id: str) -> HttpResponse:
         "timeline": _timeline(page),
         "relations": relations,
         "manager": _manager(row, relations),
-        "hygiene": hygiene_of(row),
+        "hygiene": hygiene,
+        "costs": costs_of(row, hygiene, today=timezone.now().astimezone(UTC).date()),
         "freshness": coverage_of_subscription(row.subscription, "resources", now=timezone.now()),
     }
     return render(request, "portal/resource.html", context)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from governance.access import Permission, get_visible_or_404
 from governance.gate import requires
-from governance.portal.listings import LISTINGS
+from governance.portal.listings import VIEWED
 from governance.ui.list_page import asked_of, kept_query
 from governance.ui.listing import Listing
 from tenants.actions import LONGEST_VIEW_NAME, delete_view, rename_view, save_view
@@ -52,7 +52,7 @@ def saved_view(request: HttpRequest, view_id: str) -> HttpResponse:
 
 
 def _save(request: HttpRequest) -> HttpResponse:
-    listing = LISTINGS.get(request.POST.get("list", ""))
+    listing = VIEWED.get(request.POST.get("list", ""))
     if listing is None or not listing.page:
         raise Http404
     name, query = request.POST.get("name", ""), kept_query(QueryDict(request.POST.get("query", "")))
@@ -75,7 +75,7 @@ def address_of(view: SavedView, listing: Listing) -> str:
 def _page(request: HttpRequest, problems: dict[str, list[str]]) -> HttpResponse:
     rows = []
     for view in SavedView.objects.of(_person(request)):
-        listing = LISTINGS.get(view.listing)
+        listing = VIEWED.get(view.listing)
         rows.append((view, listing, address_of(view, listing) if listing and listing.page else ""))
     return render(
         request, "portal/saved_views.html", {"rows": rows, "problems": problems}, status=400 if problems else 200
@@ -83,7 +83,7 @@ def _page(request: HttpRequest, problems: dict[str, list[str]]) -> HttpResponse:
 
 
 def _view_page(request: HttpRequest, view: SavedView, name: str, problems: dict[str, list[str]]) -> HttpResponse:
-    listing = LISTINGS.get(view.listing)
+    listing = VIEWED.get(view.listing)
     context: dict[str, Any] = {
         "view": view,
         "name": name,

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from governance.portal import audit_pages, files, off_boarding, overview, resources, roles, saved_views, syncs
+from governance.portal import audit_pages, files, off_boarding, orphans, overview, resources, roles, saved_views, syncs
 
 app_name = "portal"
 urlpatterns = [
     path("", overview.overview, name="overview"),
     path("resources/<str:resource_id>/", resources.resource, name="resource"),
+    path("orphans/", orphans.orphans, name="orphans"),
     path("views/", saved_views.saved_views, name="views"),
     path("views/<str:view_id>/", saved_views.saved_view, name="view"),
     path("syncs/", syncs.syncs, name="syncs"),

@@ -19,6 +19,7 @@ from governance.ui.listing import Column
 register = template.Library()
 
 NOT_FILTERS = frozenset({"sort", "page", "columns"})
+PAINTS = {1: "#2f74c0", 2: "#b0720a", 3: "#6b7686", 4: "#0e7f74", 5: "#8457c5", 6: "#b5446e", 7: "#5f7a1f"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,9 @@ class SortLink:
 
 register.simple_tag(cells.moment)
 register.filter(cells.grouped)
+register.filter(cells.money)
+register.simple_tag(cells.amount)
+register.simple_tag(cells.signed)
 
 
 @register.filter
@@ -68,6 +72,12 @@ def ago(value: datetime | None) -> str:
         return ""
     passed = timesince(value, depth=1).replace("\xa0", " ")
     return "just now" if passed.startswith("0 ") else f"{passed} ago"
+
+
+@register.filter
+def paint(series: int) -> str:
+    """The colour of a series where no style reaches, as in a picture taken out of its page."""
+    return PAINTS.get(series, PAINTS[3])
 
 
 @register.filter

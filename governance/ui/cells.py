@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
@@ -11,6 +12,10 @@ NOTHING = SafeString('<span class="absent">–</span>')
 TAGS_SHOWN = 2
 TAGS_NAMED = 15  # in the words that show when one points at "+n"
 THIN_SPACE = "\u202f"  # narrow and unbreakable: a number never breaks over two lines
+NO_BREAK = "\u00a0"
+MINUS = "\u2212"
+# Currencies whose smallest coin is one unit: ISO 4217, those that Azure bills in.
+WITHOUT_COINS = frozenset({"JPY", "KRW", "CLP", "ISK", "VND"})
 
 
 def link(address: str, words: str) -> SafeString:
@@ -39,6 +44,41 @@ def state(key: str, word: str = "") -> SafeString:
 def grouped(value: int | None, absent: str = "unknown") -> str:
     """A whole number with its thousands set apart; the word `absent` for none, never 0."""
     return absent if value is None else f"{value:,}".replace(",", THIN_SPACE)
+
+
+def money(amount: Decimal | None, currency: str = "", absent: str = "unknown") -> str:
+    """An amount to the coin, `1 234.50 EUR`; one that would round to nothing keeps two digits, so that it is not zero.
+
+    The word `absent` for none, never 0.
+    """
+    if amount is None:
+        return absent
+    coin = Decimal(1) if currency in WITHOUT_COINS else Decimal("0.01")
+    shown = amount.quantize(coin, ROUND_HALF_EVEN)
+    if amount and not shown:
+        shown = amount.quantize(Decimal(1).scaleb(amount.adjusted() - 1)).normalize()
+    digits = f"{abs(shown):,f}".replace(",", THIN_SPACE)
+    return f"{MINUS if shown < 0 else ''}{digits}{NO_BREAK + currency if currency else ''}"
+
+
+def amount(value: Decimal | None, currency: str = "", absent: str = "unknown") -> SafeString:
+    """An amount to the coin, with what it is exactly for machines and on pointing."""
+    if value is None:
+        return format_html('<span class="absent">{}</span>', absent)
+    exact = f"{value.normalize():f}"
+    return format_html(
+        '<data class="money" value="{}" title="{} {}">{}</data>', exact, exact, currency, money(value, currency)
+    )
+
+
+def signed(value: Decimal | None, currency: str = "", absent: str = "unknown") -> SafeString:
+    """A difference: an amount with its sign."""
+    if value is None or value <= 0:
+        return amount(value, currency, absent)
+    exact = f"{value.normalize():f}"
+    return format_html(
+        '<data class="money" value="{}" title="+{} {}">+{}</data>', exact, exact, currency, money(value, currency)
+    )
 
 
 def tags(values: Mapping[str, Any] | None) -> SafeString:

@@ -86,7 +86,9 @@ class ListPage:
         rows = self.listing.rows().none()
         if self.is_valid:
             rows = self.asked.qs.order_by(*self.listing.order(self.asked.form.cleaned_data.get("sort")))
-        return KeysFirst(rows, self.listing.rows()).get_page(page_number(self.request))
+        page = KeysFirst(rows, self.listing.rows()).get_page(page_number(self.request))
+        self.listing.complete(list(page.object_list))
+        return page
 
     def render(self, template: str, **context: Any) -> HttpResponse:
         """The answer. `context` adds to what every list has: listing, filter, problems, page, columns, is_filtered."""

@@ -65,6 +65,12 @@ class Listing:
     coverage_kind: str = "resources"
     page: str = ""  # the name of its page's address; where there is one, it is exported and views of it are saved
     page_only: frozenset[str] = frozenset()  # keys of columns that its page adds for one person, and no file has
+    completed: Callable[[Sequence[Any]], None] | None = None  # see `complete`
+
+    def complete(self, rows: Sequence[Any]) -> None:
+        """Bring what columns read and no join does, for some rows at once. Called before any of them is printed."""
+        if self.completed is not None:
+            self.completed(rows)
 
     def order(self, word: str | None) -> tuple[str, str]:
         """`order_by` for a word of `?sort=` (checked by the filterset before), made total by the key."""

@@ -30,8 +30,9 @@ from inventory.models import Resource
 from tenants.actions import group_tenants
 from tenants.identities import WAITING, ProvenIdentity, bind_identity
 from tenants.invitations import PROOF, invite, new_token, proof_in
-from tenants.models import Tenant, User
+from tenants.models import Subscription, Tenant, User
 from tests.conftest import connect, person, sync
+from tests.costs.world import fill, restate
 from tests.portal.crawl import Address, addresses, demand_a_tag, files_of, invite_a_guest, side
 
 RESOURCES = {"contoso": 130, "fabrikam": 60, "northwind": 40, "tailwind": 20}  # contoso fills three pages of a list
@@ -56,6 +57,7 @@ def make(azure: Simulator) -> dict[str, Any]:
     for user in people.values():
         _bind(azure, user)
     _read(azure, tenants)
+    _spend(tenants)
     for name in ("contoso", "fabrikam"):
         demand_a_tag(tenants[name], people["alice"])
         invite_a_guest(tenants[name], people["alice"])
@@ -118,6 +120,17 @@ def _read_with(azure: Simulator, fault: Fault, tenant: Tenant) -> None:
     azure.faults.add(fault)
     sync(tenant)
     azure.faults.clear()
+
+
+def _spend(tenants: dict[str, Tenant]) -> None:
+    """Thirteen months of costs in two currencies; the oldest of a subscription was told otherwise last night."""
+    today = timezone.now().date()
+    for name, currency in (("contoso", "EUR"), ("fabrikam", "USD")):
+        with entered(Scope.of(tenants[name].id)):
+            rows = list(Resource.objects.live().order_by("name", "id"))
+            for one in Subscription.objects.expected().order_by("name"):
+                fill(one, [row for row in rows if row.subscription_id == one.id][:24], today=today, currency=currency)
+                restate(one, today=today)
 
 
 def _group(tenants: dict[str, Tenant]) -> None:

@@ -19,6 +19,7 @@ def states(portal: Portal) -> list[Stop]:
         *unlucky,
         *_lists(),
         *_hygiene(portal),
+        *_costs(),
         *_runs(portal),
         *_tenants(portal),
         *_tokens(portal),
@@ -71,6 +72,32 @@ def _hygiene(portal: Portal) -> list[Stop]:
         Stop("tag rule, as a reader", rule, who="bob"),
         Stop("tag rule, refused", rule, statuses=(400,), body={"key": ""}),
         Stop("new tag rule, refused", "/tags/rules/", statuses=(400,), body={"tenant": "contoso", "key": ""}),
+    ]
+
+
+def _costs() -> list[Stop]:
+    places = (
+        ("overview", "/costs/"),
+        ("explorer", "/costs/explore/"),
+        ("rows", "/costs/records/"),
+        ("moved", "/costs/moved/"),
+    )
+    return [
+        *(Stop(f"costs {name}, never read", path, who="ines") for name, path in places),
+        Stop("costs overview, of one tenant", "/costs/?tenant=contoso"),
+        Stop("costs overview, amortized", "/costs/?metric=amortized"),
+        Stop("costs explorer, two dimensions", "/costs/explore/?by=service&then=resource_group&period=3-months"),
+        Stop("costs explorer, by month", "/costs/explore/?by=subscription&period=13-months"),
+        Stop("costs explorer, by resource", "/costs/explore/?by=resource&tenant=contoso&period=last-month"),
+        Stop("costs explorer, by tag", "/costs/explore/?by=tag:env&then=service"),
+        Stop("costs explorer, nothing found", "/costs/explore/?service=none-of-this-name"),
+        Stop("costs explorer, long ago", "/costs/explore/?since=2019-01-01&until=2019-01-31"),
+        Stop("costs explorer, wrong values", "/costs/explore/?by=colour&since=x&metric=y", statuses=(400,)),
+        Stop("costs rows, filtered", "/costs/records/?service=Storage&sort=-amount&period=last-month&tag=env:prod"),
+        Stop("costs rows, every column", "/costs/records/?columns=region,metric,quantity,unit,azure_id,benefit"),
+        Stop("costs moved, since long", "/costs/moved/?since=2020-01-01"),
+        Stop("costs moved, nothing", "/costs/moved/?since=2199-01-01"),
+        Stop("costs moved, wrong values", "/costs/moved/?since=yesterday", statuses=(400,)),
     ]
 
 

@@ -18,6 +18,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from audit.models import AuditEvent, ReportFile, SyncRun
+from costs.models import Restatement
 from governance.access import Role
 from governance.azure.simulator.server import Simulator
 from governance.portal.tasks import make_file
@@ -30,6 +31,7 @@ from tenants.authorization import access_for
 from tenants.invitations import invite
 from tenants.models import Invitation, Membership, Subscription, Tenant, TenantGroup, User
 from tenants.tokens import NewToken, make_token
+from tests.costs.crawled import spend, words_of
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SAFE = ("GET", "HEAD")
@@ -49,10 +51,12 @@ OBJECT_OF_PARAMETER = {
     "token_id": "token",
     "event_id": "audit-event",
     "chain_id": "tenant",
+    "restatement_id": "restatement",
 }
 OBJECTS = (
     *("tenant", "tenant-group", "subscription", "resource", "sync", "membership", "user", "invitation"),
     *("view", "export", "report", "orphan", "change", "tag-rule", "tag-violation", "token", "audit-event"),
+    "restatement",
 )
 CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -145,11 +149,16 @@ def invite_a_guest(tenant: Tenant, user: User) -> None:
 
 
 def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | None], files: dict[str, str]) -> Side:
-    """What is to be known of a synced tenant. Its view and `files` are the first person's; the view is saved here."""
+    """What is to be known of a synced tenant. Its view and `files` are the first person's.
+
+    The view is saved here, and unless something has moved in its costs already, it spends some here.
+    """
     there = azure.tenant(tenant.name)
     truth = azure.truth(tenant.name)
     foreign = orjson.dumps(azure.truth(other.name)).decode().lower()
     with entered(Scope.of(tenant.id)):
+        if not Restatement.objects.exists():
+            spend(tenant)
         run = SyncRun.objects.order_by("-started_at").first()
         subscription = Subscription.objects.order_by("name").first()
         resource = Resource.objects.live().order_by("name").first()
@@ -187,11 +196,13 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
             *map(str, TagViolation.objects.values_list("id", flat=True)[:50]),
             rule.key,
             rule.allowed_values[0],
+            *words_of(tenant),
         }
         keys = {
             "orphan": str(Orphan.objects.order_by("name").first().id),
             "change": str(ResourceChange.objects.order_by("-at", "-id").first().id),
             "tag-rule": str(rule.id),
+            "restatement": str(Restatement.objects.order_by("-at", "-id").first().id),
             "tag-violation": str(TagViolation.objects.order_by("id").first().id),
             "tenant": str(tenant.id),
             "subscription": str(subscription.id),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.cookies import Morsel
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ from django.urls import get_resolver
 from redis import Redis
 
 from audit.models import ReportFile, ReportFileTenant, SyncRun
+from costs.models import CostSlice, Restatement
 from governance.access import Role
 from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.server import Simulator
@@ -40,6 +42,7 @@ from tenants.models import (
 from tenants.tokens import revoke_token
 from tests.api.bearers import let_in, take_b2c, token_of
 from tests.conftest import sync
+from tests.costs.crawled import disk_of
 from tests.portal.crawl import (
     METHODS,
     SAFE,
@@ -88,6 +91,8 @@ WATCHED: tuple[type[Model], ...] = (
     Identity,
     Invitation,
     ApiToken,
+    CostSlice,
+    Restatement,
 )
 # Pages that only say no to whoever may not do what they are for.
 POST_ONLY = {"invitation-resend"}  # it names an object and is no page
@@ -458,7 +463,7 @@ def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], l
             "type": [row.type],
             "region": [row.location],
             "resource_group": [group],
-            "tag": [name, f"{name}:{value}"],
+            "tag": [name, f"{name}:{value}", f"costtag-of-{one.tenant.name}"],
             "q": [unique],
             "deleted": ["no", "yes", "any"],
             "orphaned": ["yes", "no", "unknown"],
@@ -486,6 +491,18 @@ def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], l
             "status": ["done"],
             "format": ["csv"],
             "cursor": [cursor_of(world, "alice" if one is world.contoso else "charlie")],
+            "metric": ["actual", "amortized"],
+            "month": [f"{datetime.now(UTC):%Y-%m}"],
+            "service": [f"service-of-{one.tenant.name}"],
+            "charge_type": [f"charge-of-{one.tenant.name}"],
+            "resource": [disk_of(one.tenant)],
+            "currency": ["EUR"],
+            "display_currency": ["EUR"],
+            "moved": ["yes", "any"],
+            "by": ["resource", f"service,tag:costtag-of-{one.tenant.name}", "month"],
+            "top": ["1"],
+            "period": ["13-months"],
+            "then": ["resource", f"tag:costtag-of-{one.tenant.name}"],
         }
 
     mine, theirs = examples(own), examples(foreign)

@@ -1,6 +1,8 @@
 """Charts on known numbers."""
 
-from governance.ui.charts import bars, columns
+from decimal import Decimal
+
+from governance.ui.charts import Mark, bars, columns
 
 
 def test_bars_are_in_the_order_of_size_and_lose_nothing() -> None:
@@ -44,7 +46,7 @@ def test_columns_stack_up_to_the_highest() -> None:
 
     assert chart.highest == 4
     assert chart.total == 6
-    assert chart.table == (("mon", (1, 1)), ("tue", (0, 4)))
+    assert [(line.label, line.values) for line in chart.table] == [("mon", ("1", "1")), ("tue", ("0", "4"))]
     assert [(block.series, block.y, block.height) for block in chart.blocks] == [
         (1, 75.0, 25.0),
         (2, 50.0, 25.0),
@@ -67,3 +69,34 @@ def test_bars_of_steps_keep_their_order_and_their_zeros() -> None:
         ("old", 4, 100.0),
     ]
     assert bars("Ages", [("young", 0)], unit="orphans", in_order=True).rows == ()
+
+
+def test_a_column_below_nothing_hangs_from_the_line() -> None:
+    chart = columns("Costs", ["mon", "tue"], {"vm": [Decimal(3), Decimal(-1)]}, unit="EUR")
+
+    assert chart.zero == 75.0
+    assert [(block.y, block.height) for block in chart.blocks] == [(0.0, 75.0), (75.0, 25.0)]
+    assert [line.values for line in chart.table] == [("3.00",), ("\u22121.00",)]
+
+
+def test_what_is_unknown_is_a_gap_and_not_a_column_of_nothing() -> None:
+    chart = columns("Costs", ["mon", "tue"], {"vm": [None, Decimal(2)]}, unit="EUR", marks=[Mark(), Mark("unfinished")])
+
+    assert [gap.words for gap in chart.gaps] == ["mon: unknown"]
+    assert [(block.words, block.state) for block in chart.blocks] == [("tue: 2.00 EUR vm", "unfinished")]
+    assert chart.table[0].values == ("unknown",)
+
+
+def test_the_rest_is_grey() -> None:
+    chart = columns("Costs", ["mon"], {"a": [1], "b": [1], "c": [1], "others": [1]}, unit="EUR", with_rest=True)
+
+    assert [series.colour for series in chart.series] == [1, 2, 4, 3]
+
+
+def test_bars_of_amounts_are_shown_to_the_coin() -> None:
+    chart = bars("Services", [("vm", Decimal("1234.5")), ("refund", Decimal("-2.004"))], unit="EUR")
+
+    assert [(bar.label, bar.shown, bar.share) for bar in chart.rows] == [
+        ("vm", "1\u202f234.50", 100.0),
+        ("refund", "\u22122.00", 0.0),
+    ]

@@ -22,7 +22,7 @@ from governance.access import Role
 from governance.azure.simulator.faults import Fault
 from governance.azure.simulator.server import Simulator
 from governance.portal import files as pages
-from governance.portal.listings import LISTINGS
+from governance.portal.listings import LISTINGS, VIEWED
 from governance.portal.tasks import make_file
 from governance.tenancy import Scope, entered
 from inventory.models import Resource
@@ -218,14 +218,18 @@ def test_groups_are_exported_with_the_tenants_one_may_see(
 
 
 def test_every_list_that_offers_an_export_is_known_to_it(read: None, alice: User) -> None:
-    offered = set()
+    offered, kept = set(), set()
     for address in addresses():
         if not address.needs_key and not address.is_api:
             page: Any = ask(client_of(alice), "GET", address.path({}))
-            offered |= set(re.findall(r'name="list" value="([^"]*)"', body_of(page).decode("utf-8", "replace")))
+            said = body_of(page).decode("utf-8", "replace")
+            forms = re.findall(r'<form[^>]*action="/exports/".*?</form>', said, re.DOTALL)
+            offered |= {key for form in forms for key in re.findall(r'name="list" value="([^"]*)"', form)}
+            kept |= set(re.findall(r'name="list" value="([^"]*)"', said))
 
-    assert offered >= {"resources", "syncs"}
+    assert offered >= {"resources", "syncs", "cost-records"}
     assert offered <= set(LISTINGS)
+    assert kept <= set(VIEWED)
 
 
 def test_an_export_is_asked_for_by_post_only(read: None, bob: User) -> None:

@@ -1,0 +1,151 @@
+"""Amounts shown in another currency, at dated rates: beside the originals, never in their place.
+
+A day's amounts are converted at the rate of that day, or at the latest one before it that is not older than
+OLDEST_DAYS. What has no such rate stays apart in its own currency. A rate the other way round serves where there is no
+direct one.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Context, Decimal
+from typing import Any, NamedTuple
+
+from django.db.models import Q
+
+from costs.models import ExchangeRate
+from costs.spans import Span
+from costs.sums import Group
+from governance.money import NOTHING, rounded
+
+OLDEST_DAYS = 7  # weekends and holidays have no rates
+PRECISE = Context(prec=50)
+
+
+class Rate(NamedTuple):
+    """What one unit of a currency is worth. `is_inverse`: it was told the other way round."""
+
+    day: date
+    rate: Decimal
+    source: str
+    is_inverse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UsedRate:
+    """A rate that was used, and for which days."""
+
+    base: str
+    rate: Rate
+    first: date
+    last: date
+
+
+@dataclass(slots=True)
+class Converted:
+    """One amount: what could be converted, and what stays apart, by its own currency."""
+
+    amount: Decimal = NOTHING
+    apart: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+
+    @property
+    def without_rate(self) -> list["Money"]:
+        """What stays apart, by currency."""
+        return [Money(currency, self.apart[currency]) for currency in sorted(self.apart)]
+
+
+class Money(NamedTuple):
+    """An amount in its currency."""
+
+    currency: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """Amounts in one currency, by what they were asked for, and the rates that made them."""
+
+    currency: str
+    amounts: Mapping[Any, Converted]
+    rates: tuple[UsedRate, ...]
+
+    def of(self, key: Hashable) -> Converted:
+        """One of them; nothing where nothing was spent."""
+        return self.amounts.get(key) or Converted()
+
+    @property
+    def total(self) -> Converted:
+        """All of them together."""
+        found = Converted(sum((one.amount for one in self.amounts.values()), NOTHING))
+        for one in self.amounts.values():
+            for currency, amount in one.apart.items():
+                found.apart[currency] += amount
+        return found
+
+
+def converted(groups: Iterable[Group], currency: str, span: Span, key_of: Callable[[Group], Hashable]) -> Conversion:
+    """Groups, each of one day, in this currency, added up by key and rounded as amounts are. One query."""
+    found = list(groups)
+    table = _Rates(currency, span, {group.currency for group in found})
+    sums: dict[Any, Converted] = defaultdict(Converted)
+    for group in found:
+        total = sums[key_of(group)]
+        worth = table.worth(group)
+        if worth is None:
+            total.apart[group.currency] += group.amount
+        else:
+            total.amount = PRECISE.add(total.amount, worth)
+    for total in sums.values():
+        total.amount = rounded(total.amount)
+    return Conversion(currency, dict(sums), table.used())
+
+
+class _Rates:
+    """The rates into one currency, and which of them were used for which days."""
+
+    def __init__(self, currency: str, span: Span, bases: Collection[str]) -> None:
+        self._currency = currency
+        self._days: dict[tuple[str, Rate], list[date]] = defaultdict(list)
+        self._rates = _read(currency, span, sorted(set(bases) - {currency}))
+
+    def worth(self, group: Group) -> Decimal | None:
+        """What a group of one day is worth in the currency; None without a rate."""
+        if group.day is None:
+            raise ValueError("An amount without its day cannot be converted.")
+        if group.currency == self._currency:
+            return group.amount
+        rate = self._of(group.currency, group.day)
+        if rate is None:
+            return None
+        self._days[group.currency, rate].append(group.day)
+        if rate.is_inverse:
+            return PRECISE.divide(group.amount, rate.rate)
+        return PRECISE.multiply(group.amount, rate.rate)
+
+    def _of(self, base: str, day: date) -> Rate | None:
+        """The latest rate up to that day, if it is not too old; a direct one first."""
+        for rates in (self._rates[base, False], self._rates[base, True]):
+            place = bisect_right(rates, day, key=lambda rate: rate.day)
+            if place and (day - rates[place - 1].day).days <= OLDEST_DAYS:
+                return rates[place - 1]
+        return None
+
+    def used(self) -> tuple[UsedRate, ...]:
+        """The rates in use, by currency and day."""
+        found = [UsedRate(base, rate, min(days), max(days)) for (base, rate), days in self._days.items()]
+        return tuple(sorted(found, key=lambda one: (one.base, one.rate.day)))
+
+
+def _read(currency: str, span: Span, bases: Collection[str]) -> dict[tuple[str, bool], list[Rate]]:
+    """By the other currency and whether it is the inverse: the rates that may serve, in order of their days."""
+    found: dict[tuple[str, bool], list[Rate]] = defaultdict(list)
+    if bases:
+        either = Q(quote=currency, base__in=bases) | Q(base=currency, quote__in=bases)
+        days = {"day__gte": span.first - timedelta(days=OLDEST_DAYS), "day__lte": span.last}
+        for row in ExchangeRate.objects.filter(either, **days).order_by("day"):
+            is_inverse = row.base == currency
+            base = row.quote if is_inverse else row.base
+            found[base, is_inverse].append(Rate(row.day, row.rate, row.source, is_inverse))
+    return found
