@@ -20,6 +20,7 @@ BENCHES = (
     "pdf_reports",
     "audit_trail",
     "cost_figures",
+    "cost_files",
     "cost_storing",
     "isolation",
 )
