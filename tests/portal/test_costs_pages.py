@@ -519,6 +519,20 @@ def test_waste_of_an_unread_month_is_at_least_or_unknown(
     assert amounts(row[0]) == [today.day * Decimal("1.5")]
 
 
+def test_an_orphan_of_today_has_not_been_told_yet(disk: Resource, bob: User, today: date) -> None:
+    yesterday = today - timedelta(days=1)
+    month = yesterday.replace(day=1)
+    store(disk.subscription, month, [line(month, "1", service="Storage")], read_at=timezone.now())
+    orphaned_since(disk, today)
+    if month != today.replace(day=1):
+        store(disk.subscription, today, [line(today, "1", service="Storage")], read_at=timezone.now())
+
+    row = re.search(rf'title="{disk.name}">.*?</tr>', page(bob, "/orphans/"))
+
+    assert row
+    assert "not told yet" in row[0]
+
+
 def test_orphans_are_exported_with_their_waste(disk: Resource, bob: User, last_month: date) -> None:
     spend_on(disk, last_month, read_at=is_final(last_month))
     orphaned_since(disk, last_month)
