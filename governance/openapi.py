@@ -52,7 +52,7 @@ class ProblemAutoSchema(AutoSchema):
 
     def _get_filter_parameters(self) -> list[dict[str, Any]]:
         """The filters of a list. One that offers values takes an empty one too, which asks for nothing."""
-        parameters: list[dict[str, Any]] = super()._get_filter_parameters()
+        parameters: list[dict[str, Any]] = super()._get_filter_parameters()  # type: ignore[no-untyped-call]
         for parameter in parameters:
             if "enum" in parameter["schema"]:
                 parameter["schema"]["enum"] = ["", *parameter["schema"]["enum"]]
