@@ -12,6 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
+from costs.spans import finished_until
 from costs.standing import State
 from costs.waste import Waste, waste, waste_total
 from governance.access import Permission
@@ -27,6 +28,7 @@ from tenants.freshness import coverage_asked_for
 from tenants.lists import tenants_asked_for
 
 UNKNOWN = "unknown"
+NOT_TOLD = "not told yet"  # an orphan of yesterday: Azure has not told any day of it as a whole
 AFTER = "days"  # the column before the waste
 
 
@@ -37,11 +39,19 @@ def bring_waste(rows: Sequence[Any]) -> None:
         row.waste = found[row.pk]
 
 
+def is_too_young(found: Waste) -> bool:
+    """Whether no whole day of it can have been told, so that nothing is not yet known to be nothing."""
+    today = timezone.now().astimezone(UTC).date()
+    return not found.amounts and found.through is not None and found.since > finished_until(today)
+
+
 def waste_in_words(row: Any) -> str:
     """The exact amounts, as a file gets them: `12.340000000 EUR`, "at least" before it where a month is not known."""
     found: Waste = row.waste
     if found.state is State.UNKNOWN:
         return UNKNOWN
+    if is_too_young(found):
+        return NOT_TOLD
     words = ", ".join(f"{amount} {currency}" for currency, amount in sorted(found.amounts.items())) or "0"
     return f"at least {words}" if found.unknown else words
 
@@ -51,6 +61,8 @@ def waste_cell(row: Any) -> SafeString:
     found: Waste = row.waste
     if found.state is State.UNKNOWN:
         return format_html('<span class="absent" title="{}">{}</span>', found.reason, UNKNOWN)
+    if is_too_young(found):
+        return format_html('<span class="absent">{}</span>', NOT_TOLD)
     amounts = [(cells.amount(amount, currency),) for currency, amount in sorted(found.amounts.items())]
     words = format_html_join(SafeString("<br>"), "{}", amounts) if amounts else SafeString("0")
     if found.unknown:

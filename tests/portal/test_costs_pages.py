@@ -115,7 +115,7 @@ def test_the_overview_says_what_the_figures_say(
         found = summary(question, today=today)
     totals = {one.currency: one.amount for one in found.total.amounts}
     assert totals == {"EUR": Decimal("12.754"), "USD": Decimal("7.75")}
-    assert f'<h3 id="last-EUR"> {last_month:%B %Y} <span class="state complete">Final</span>' in said
+    assert f'<h3> {last_month:%B %Y} <span class="state complete">Final</span>' in said
     for currency, total in totals.items():
         assert f'<p class="big"><data class="money" value="{total.normalize():f}"' in said
         assert shown(total, currency) in said
@@ -517,6 +517,20 @@ def test_waste_of_an_unread_month_is_at_least_or_unknown(
     assert row
     assert "at least" in row[0]
     assert amounts(row[0]) == [today.day * Decimal("1.5")]
+
+
+def test_an_orphan_of_today_has_not_been_told_yet(disk: Resource, bob: User, today: date) -> None:
+    yesterday = today - timedelta(days=1)
+    month = yesterday.replace(day=1)
+    store(disk.subscription, month, [line(month, "1", service="Storage")], read_at=timezone.now())
+    orphaned_since(disk, today)
+    if month != today.replace(day=1):
+        store(disk.subscription, today, [line(today, "1", service="Storage")], read_at=timezone.now())
+
+    row = re.search(rf'title="{disk.name}">.*?</tr>', page(bob, "/orphans/"))
+
+    assert row
+    assert "not told yet" in row[0]
 
 
 def test_orphans_are_exported_with_their_waste(disk: Resource, bob: User, last_month: date) -> None:
