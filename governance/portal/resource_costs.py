@@ -1,5 +1,6 @@
 """What one resource costs, for its page: this month, last month, thirteen months, by service, and its waste."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -7,7 +8,6 @@ from decimal import Decimal
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from costs.explorer import cut
 from costs.figures import MONTH, Trend
 from costs.models import Metric
 from costs.overview import trend_chart
@@ -15,6 +15,7 @@ from costs.page_lists import MONTHS_KEPT
 from costs.questions import Dimension
 from costs.spans import Span, months_before
 from costs.standing import Standing, State
+from costs.sums import groups
 from costs.waste import Waste, resource_costs, waste
 from governance.money import NOTHING
 from governance.ui import charts
@@ -59,9 +60,10 @@ def costs_of(resource: Resource, hygiene: ResourceHygiene, *, today: date) -> Re
     """The costs of a resource, in a fixed number of queries."""
     span = Span(months_before(today.replace(day=1), MONTHS_KEPT - 1), today)
     by_month = resource_costs(resource, span, MONTH, metric=Metric.ACTUAL, today=today)
-    services = cut(by_month.question, (Dimension("service"),), today=today, top=SERVICES)
+    services: dict[str, list[tuple[str, Decimal]]] = defaultdict(list)
+    for group in groups(by_month.question, (Dimension("service"),)):
+        services[group.currency].append((group.keys[0].value, group.amount))
     before, now = by_month.points[-2:]
-    shown = {one.currency: [(row.parts[0].label, row.amount) for row in one.rows] for one in services.currencies}
     orphan = hygiene.current if hygiene.is_orphan else None
     asked = {"tenant": resource.tenant.name, "resource": resource.azure_id_hash}
     return ResourceCosts(
@@ -70,7 +72,7 @@ def costs_of(resource: Resource, hygiene: ResourceHygiene, *, today: date) -> Re
         month=now.span.first,
         month_before=before.span.first,
         standing=by_month.standing,
-        currencies=tuple(_of_currency(one, by_month, shown.get(one, [])) for one in by_month.currencies),
+        currencies=tuple(_of_currency(one, by_month, services[one]) for one in by_month.currencies),
         waste=waste([orphan], today=today)[orphan.id] if orphan else None,
         rows=f"{reverse('costs:records')}?{urlencode(asked)}",
         explorer=f"{reverse('costs:explore')}?{urlencode({**asked, 'by': 'service', 'period': '13-months'})}",
@@ -86,5 +88,5 @@ def _of_currency(currency: str, by_month: Trend, services: list[tuple[str, Decim
         this_month=now,
         last_month=before,
         months=trend_chart(f"By month, {currency}", [(by_month, "cost")], currency),
-        services=charts.bars(f"By service in {MONTHS_KEPT} months", services, unit=currency),
+        services=charts.bars(f"By service in {MONTHS_KEPT} months", services, unit=currency, most=SERVICES),
     )
