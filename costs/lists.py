@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import django_filters
@@ -348,6 +348,11 @@ def restatement_rows() -> QuerySet[Any]:
     return rows
 
 
+def days_ago(days: int) -> datetime:
+    """The beginning of the day so many days ago, UTC."""
+    return datetime.combine(timezone.now().astimezone(UTC).date() - timedelta(days=days), time.min, UTC)
+
+
 class MovedFilter(TenantOwnedFilterSet):
     """What can be asked of what moved. Without `since` it is the last thirty days."""
 
@@ -364,7 +369,7 @@ class MovedFilter(TenantOwnedFilterSet):
         """What moved; only of a valid filterset."""
         asked = self.form.cleaned_data
         return moved_since(
-            asked.get("since") or timezone.now() - timedelta(days=DAYS_BACK),
+            asked.get("since") or days_ago(DAYS_BACK),
             metric=asked.get("metric") or Metric.ACTUAL,
             tenants=tenants_asked_for(self),
             subscription=folded(asked["subscription"]) if asked.get("subscription") else None,

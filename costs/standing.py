@@ -56,7 +56,7 @@ class RefusedSlice:
 
 
 class Read(NamedTuple):
-    """Some slices of one month that were read alike."""
+    """Some slices of one month that were read alike; `imported` are those of subscriptions only a file names."""
 
     month: date
     finality: str
@@ -66,6 +66,7 @@ class Read(NamedTuple):
     read_on: date
     slices: int
     refused: int
+    imported: int
     oldest: datetime
     newest: datetime
 
@@ -164,7 +165,9 @@ def marks_of(question: Question, *, today: date) -> Marks:
     by_month: dict[date, list[Read]] = defaultdict(list)
     for read in _reads(question):
         by_month[read.month].append(read)
-    return Marks(question.span, _expected(question, months), dict(by_month))
+    imported = {month: sum(read.imported for read in reads) for month, reads in by_month.items()}
+    expected = {month: number + imported.get(month, 0) for month, number in _expected(question, months).items()}
+    return Marks(question.span, expected, dict(by_month))
 
 
 def standing_of(question: Question, *, today: date) -> Standing:
@@ -211,11 +214,11 @@ def _stored(question: Question) -> QuerySet[Any]:
     return narrowed
 
 
-def subscriptions_of(question: Question) -> QuerySet[Any]:
+def subscriptions_of(question: Question) -> Any:
     """The subscriptions that a question is about, read or not."""
     rows = Subscription.objects.all().for_tenants(question.tenants)
     wanted = question.narrowed.subscription
-    narrowed: QuerySet[Any] = wanted.narrow(rows, "subscription_id") if wanted else rows
+    narrowed: Any = wanted.narrow(rows, "subscription_id") if wanted else rows
     return narrowed
 
 
@@ -234,14 +237,18 @@ def _reads(question: Question) -> Iterable[Read]:
     rows = slices_of(question).order_by().annotate(read_on=TruncDate("read_at", tzinfo=UTC))
     alike = rows.values_list("month", "finality", "source", "has_resources", "through", "read_on")
     counted = alike.annotate(
-        slices=Count("id"), refused=Count("refused_at"), oldest=Min("read_at"), newest=Max("read_at")
+        slices=Count("id"),
+        refused=Count("refused_at"),
+        imported=Count("id", filter=Q(subscription__is_imported=True)),
+        oldest=Min("read_at"),
+        newest=Max("read_at"),
     )
     return (Read(*row) for row in counted)
 
 
 def _expected(question: Question, months: Sequence[date]) -> dict[date, int]:
-    """How many subscriptions each month should have a slice of: all, but off-boarded ones after they were."""
-    ends = subscriptions_of(question).order_by().values_list("off_boarded_at").annotate(number=Count("id"))
+    """How many subscriptions of Azure each month should have a slice of; off-boarded ones until they were."""
+    ends = subscriptions_of(question).in_azure().order_by().values_list("off_boarded_at").annotate(number=Count("id"))
     counts = [(end.date() if end else date.max, number) for end, number in ends]
     return {month: sum(number for end, number in counts if end >= month) for month in months}
 
@@ -250,7 +257,7 @@ def _unread(question: Question, months: Sequence[date]) -> tuple[tuple[Unread, .
     """The first subscriptions that lack a slice, by name, and how many more there are."""
     own = slices_of(question).filter(subscription=OuterRef("pk")).order_by().values("subscription")
     read = Coalesce(Subquery(own.annotate(number=Count("id")).values("number")), 0, output_field=IntegerField())
-    lacking = subscriptions_of(question).annotate(read=read).filter(read__lt=len(months))
+    lacking = subscriptions_of(question).in_azure().annotate(read=read).filter(read__lt=len(months))
     lacking = lacking.filter(Q(off_boarded_at=None) | Q(off_boarded_at__gte=_midnight(months[0])))
     total = lacking.count()
     named = list(lacking.select_related("tenant").order_by("tenant__name", "name", "id")[:NAMED])

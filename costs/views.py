@@ -1,6 +1,6 @@
 """The pages of costs: overview, explorer, the rows, and what moved."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from costs.cut_files import RefusedCutError, cut_file
 from costs.exploring import explore
+from costs.lists import DAYS_BACK, days_ago
 from costs.models import CostTag, Metric
 from costs.moved import moved_since
 from costs.overview import CostOverview, cost_overview
@@ -35,7 +36,6 @@ from tenants.models import Subscription, Tenant, TenantGroup
 
 TAGS_OFFERED = 100
 SUBSCRIPTIONS_OFFERED = 500
-LOOKED_BACK_DAYS = 7
 
 
 @require_safe
@@ -104,7 +104,7 @@ def moved(request: HttpRequest) -> HttpResponse:
     asked = MovedFilter(request.GET, queryset=RECORDS.rows().none())
     if not asked.is_valid():
         return _refused(request, "costs/moved.html", asked)
-    since = asked.form.cleaned_data["since"] or _midnight() - timedelta(days=LOOKED_BACK_DAYS)
+    since = asked.form.cleaned_data["since"] or days_ago(DAYS_BACK)
     wanted = asked.form.cleaned_data["subscription"]
     found = moved_since(
         since,
@@ -171,7 +171,3 @@ def _choices_now() -> dict[str, list[Any]]:
 
 def _today() -> Any:
     return timezone.now().astimezone(UTC).date()
-
-
-def _midnight() -> datetime:
-    return datetime.combine(_today(), datetime.min.time(), tzinfo=UTC)

@@ -50,6 +50,14 @@ class ScopedSchemaGenerator(SchemaGenerator):
 class ProblemAutoSchema(AutoSchema):
     """Documents, for every operation, the errors it can answer with, and the coverage of every list."""
 
+    def _get_filter_parameters(self) -> list[dict[str, Any]]:
+        """The filters of a list. One that offers values takes an empty one too, which asks for nothing."""
+        parameters: list[dict[str, Any]] = super()._get_filter_parameters()  # type: ignore[no-untyped-call]
+        for parameter in parameters:
+            if "enum" in parameter["schema"]:
+                parameter["schema"]["enum"] = ["", *parameter["schema"]["enum"]]
+        return parameters
+
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         self.resolve_serializer(CoverageSerializer, direction)
         responses: dict[str, Any] = super()._get_response_bodies(direction)

@@ -56,8 +56,12 @@ class SubscriptionQuerySet(TenantQuerySet[Any]):
     """Sentences about subscriptions."""
 
     def expected(self) -> Self:
-        """Every subscription that Azure ever showed and not off-boarded: what a complete reading has to contain."""
-        return self.filter(off_boarded_at=None, is_imported=False)
+        """Every subscription ever seen in Azure and not off-boarded: what a complete reading has to contain."""
+        return self.in_azure().filter(off_boarded_at=None)
+
+    def in_azure(self) -> Self:
+        """All but those that only an imported file names."""
+        return self.filter(is_imported=False)
 
 
 class MembershipQuerySet(TenantQuerySet[Any]):

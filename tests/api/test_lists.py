@@ -230,7 +230,7 @@ def test_runs_by_outcome_and_kind(runs: list[str], as_alice: Program) -> None:
     assert keys(as_alice.rows("syncs/", kind="resources")) == runs
 
 
-@pytest.mark.parametrize(("parameter", "value"), [("kind", "costs"), ("outcome", "fine"), ("outcome", "OK")])
+@pytest.mark.parametrize(("parameter", "value"), [("kind", "weather"), ("outcome", "fine"), ("outcome", "OK")])
 def test_an_unknown_kind_or_outcome_is_refused(as_alice: Program, parameter: str, value: str) -> None:
     refused(as_alice.ask("syncs/", **{parameter: value}), parameter)
 

@@ -7,6 +7,7 @@ checkout.
 import json
 import os
 from collections import defaultdict
+from datetime import date
 from decimal import Context, Decimal, localcontext
 from io import StringIO
 from pathlib import Path
@@ -20,6 +21,8 @@ from django.utils import timezone
 from audit.models import AuditEvent, EventOutcome
 from audit.verbs import Verb
 from costs.models import CostReceipt, CostRecord, CostSlice, DailyCost, DailyResourceCost, Restatement, Source
+from costs.questions import Question
+from costs.standing import standing_of
 from governance.azure.arm import SubscriptionRecord
 from governance.money import as_text, rounded
 from governance.tenancy import Scope, entered
@@ -405,3 +408,13 @@ def test_the_scope_of_the_import_is_its_tenant(contoso: Tenant, fabrikam: Tenant
         assert not CostRecord.objects.exists()
     with entered(Scope.of(contoso.id)):
         assert CostRecord.objects.count() == 1
+
+
+@pytest.mark.usefixtures("everywhere")
+def test_a_subscription_of_a_file_lacks_no_month_that_no_file_told(contoso: Tenant, tmp_path: Path) -> None:
+    run(write(tmp_path / "september.csv", [ea()]))
+
+    year = Question("actual", date(2026, 1, 1), date(2026, 9, 30), tenants=frozenset({contoso.id}))
+    standing = standing_of(year, today=date(2026, 11, 25))
+
+    assert (standing.slices_read, standing.slices_expected, standing.unread) == (1, 1, ())

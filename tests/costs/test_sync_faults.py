@@ -18,7 +18,7 @@ from tests.conftest import StartAzure, read_costs
 from tests.costs.test_sync import FEBRUARY, JANUARY, QUERY, one_subscription
 from tests.costs.truth import assert_costs_are_true, assert_slice_is_true, receipts_of, slices_of, true_rows
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]  # what Azure does wrong does not depend on the engine
 
 REPORTS, EXPORTS, REPORT_CALL = "/armreports/", "/exports/", "generateCostDetailsReport"
 SECOND = "part_0_0002"
