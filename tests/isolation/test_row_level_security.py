@@ -15,10 +15,10 @@ from tests.isolation.conftest import World, new_key
 from tests.isolation.database import affected, needs_policies, run
 
 pytestmark = needs_policies
-COLUMNS = ("tenant", "id", "subscription_id", "name", "state", "quota_id", "first_seen_at")
+COLUMNS = ("tenant", "id", "subscription_id", "name", "state", "quota_id", "first_seen_at", "is_imported")
 INSERT = (
-    "INSERT INTO subscriptions (id, tenant_id, subscription_id, name, state, quota_id, first_seen_at)"
-    " VALUES (%s, %s, %s, 'x', '', '', now())"
+    "INSERT INTO subscriptions (id, tenant_id, subscription_id, name, state, quota_id, first_seen_at, is_imported)"
+    " VALUES (%s, %s, %s, 'x', '', '', now(), false)"
 )
 
 TABLES = [
@@ -275,7 +275,7 @@ def test_a_group_is_there_for_whoever_sees_one_of_its_tenants(ours: World) -> No
 
 def bulk_row(tenant: Tenant, key: str) -> tuple[Any, ...]:
     """A subscription as a bulk row."""
-    return tenant.id, new_key(), key, key, "", "", timezone.now()
+    return tenant.id, new_key(), key, key, "", "", timezone.now(), False
 
 
 def past_the_guard(rows: bulk.Rows, key: tuple[str, ...] = ()) -> None:
