@@ -372,6 +372,7 @@ def test_a_foreign_object_answers_like_one_that_does_not_exist(world: World, who
                 assert answers[0][0] == (302 if who in BY_HEADER and not address.is_api else refused), address.view
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("order", [("auditor", "alice", "charlie"), ("charlie", "auditor", "bob"), ("bob", "charlie")])
 def test_what_was_kept_for_one_person_is_not_shown_to_the_next(world: World, order: tuple[str, ...]) -> None:
     for who in order:
@@ -380,6 +381,7 @@ def test_what_was_kept_for_one_person_is_not_shown_to_the_next(world: World, ord
                 visit(world, who, "GET", address, {}, "")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("who", ["alice", "charlie", "auditor", "pat"])
 def test_people_reach_their_own_objects(world: World, who: str) -> None:
     refused = {"auditor": FOR_ADMINS | FOR_PLATFORM_ADMINS, "pat": set()}.get(who, FOR_PLATFORM_ADMINS)
@@ -394,6 +396,7 @@ def test_people_reach_their_own_objects(world: World, who: str) -> None:
 # --- nobody -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("who", ["nobody", "expired session", "revoked token"])
 def test_nobody_is_sent_to_sign_in_or_refused(world: World, who: str) -> None:
     for address in addresses():
@@ -576,6 +579,7 @@ def test_public_pages_hold_nothing_of_a_tenant_whatever_is_asked(world: World, w
             assert not leaks(response, world.forbidden(who), asked=asked), address.view
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("who", PEOPLE)
 def test_error_pages_hold_nothing_of_a_foreign_tenant(world: World, who: str) -> None:
     strict = client_of(world.people[who], enforce_csrf_checks=True)
