@@ -27,6 +27,8 @@ from tests.portal.crawl import (
     side,
 )
 
+pytestmark = pytest.mark.once  # who may what does not depend on the engine
+
 MEMBERS = {"bob", "olga", "alice"}  # reader, operator, admin of contoso
 PLATFORM = {"auditor", "pat"}
 EVERYBODY = MEMBERS | PLATFORM
