@@ -59,6 +59,7 @@ OBJECTS = (
     "restatement",
 )
 CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
+AGO = re.compile(rb"just now|\d+ \w+ ago")  # a minute may pass between two requests
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SHORTEST_MARKER = 6  # characters; shorter names occur by chance
 
@@ -309,8 +310,8 @@ def leaks(response: Any, words: frozenset[str], *, asked: str = "") -> list[str]
 
 
 def comparable(response: Any, *own: str) -> tuple[int, dict[str, str], bytes]:
-    """An answer without what is particular to one request: the CSRF token, the rest of limits, the question's words."""
-    body = CSRF.sub(b"", body_of(response))
+    """An answer without what is particular to one request: CSRF token, moment, rest of limits, the question's words."""
+    body = AGO.sub(b"", CSRF.sub(b"", body_of(response)))
     kept = {name: value for name, value in response.items() if name not in {"Content-Length", "RateLimit"}}
     headers = {name: unquote_plus(str(value)) for name, value in kept.items()}
     for word in own:
