@@ -11,6 +11,7 @@ from uuid import uuid4
 import orjson
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 from django.db.models import Model
 from django.test import Client
 from django.urls import get_resolver
@@ -244,17 +245,30 @@ EVERYBODY = (*PEOPLE, *STANDS_FOR)
 
 
 def stored(*, but: User | None = None) -> dict[str, list[dict[str, Any]]]:
-    """Every value of the tables that readers must not change, a person's own saved views aside."""
+    """Every value, as the database has it, of the tables that readers must not change, own saved views aside."""
     with entered(Scope.every_tenant(reason="A test looks at everything.")):
-        found = {model.__name__: list(model._default_manager.order_by("pk").values()) for model in WATCHED}
+        found = {model.__name__: rows_of(model) for model in WATCHED}
     found["ApiToken"] = [{**row, "last_used_at": None} for row in found["ApiToken"]]  # using one is no change
-    found["SavedView"] = [row for row in found["SavedView"] if but is None or row["user_id"] != but.id]
+    found["SavedView"] = [row for row in found["SavedView"] if but is None or not is_key_of(but, row["user_id"])]
     return found
+
+
+def rows_of(model: type[Model]) -> list[dict[str, Any]]:
+    """The table, unread by Django: it is compared hundreds of times."""
+    with connection.cursor() as cursor:
+        cursor.execute(f'SELECT * FROM "{model._meta.db_table}" ORDER BY "{model._meta.pk.column}"')
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def is_key_of(person: User, key: Any) -> bool:
+    """Whether the database means this person, in its own way of keeping a UUID."""
+    return str(key).replace("-", "") == person.pk.hex
 
 
 def without_own_files(rows: dict[str, list[dict[str, Any]]], person: User | None) -> dict[str, list[dict[str, Any]]]:
     """What is stored but for this person's own files: reading out is reading, and leaves a row of one's own."""
-    own = {row["id"] for row in rows["ReportFile"] if person and row["owner_id"] == person.pk}
+    own = {row["id"] for row in rows["ReportFile"] if person and is_key_of(person, row["owner_id"])}
     files = [row for row in rows["ReportFile"] if row["id"] not in own]
     held = [row for row in rows["ReportFileTenant"] if row["file_id"] not in own]
     return {**rows, "ReportFile": files, "ReportFileTenant": held}
@@ -513,6 +527,15 @@ def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], l
     return {name: (mine[name], theirs[name], nowhere[name]) for name in mine}
 
 
+def is_deaf_to(client: Client, address: Address, name: str, value: str) -> bool:
+    """Whether a good value, and one that is wrong anywhere, are answered alike: the parameter is not read here."""
+    path = address.path({})
+    good, wrong = (
+        comparable(ask(client, "GET", f"{path}?{urlencode({name: word})}"), word) for word in (value, WRONG_ANYWHERE)
+    )
+    return good == wrong
+
+
 PARTS = 4  # of the parameters, so that several processes share the longest crawl of all
 
 
@@ -522,7 +545,8 @@ def cursor_of(world: World, who: str) -> str:
     return str(page["next"].split("cursor=")[1].split("&")[0])
 
 
-WRONG = ("", "*")
+WRONG_ANYWHERE = "*"
+WRONG = ("", WRONG_ANYWHERE)
 
 
 @pytest.mark.once
@@ -540,13 +564,15 @@ def test_no_filter_opens_a_foreign_tenant(world: World, who: str, part: int) -> 
         for address in addresses():
             if address.needs_key or address.view in PUBLIC:
                 continue
-            for question in questions:
+            for number, question in enumerate(questions):
                 response = ask(client, "GET", f"{address.path({})}?{question}")
                 found = leaks(response, world.forbidden(who), asked=question)
                 assert response.status_code < 500
                 assert not found, f"{who} {address.view}?{question} shows {found[:5]}"
                 if response.status_code in {302, 401} or b"There is no parameter" in response.content:
                     break  # the value makes no difference here: the parameter or the person is refused
+                if number == 0 and is_deaf_to(client, address, name, own[0]):
+                    break
 
 
 @pytest.mark.once

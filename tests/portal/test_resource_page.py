@@ -450,7 +450,8 @@ def test_hostile_words_stay_words_and_the_page_stays_small(synced: Tenant, bob: 
         properties={**hostile, "ids": [f"/subscriptions/{EVIL}{n}/providers/a/b/{'<' * 300}" for n in range(300)]},
     )
     for number in range(40):
-        fields = [{"field": f"tags.{EVIL}{'<' * 400}", "before": hostile, "after": "<" * 5000} for _ in range(20)]
+        fields = [{"field": f"tags.{EVIL}{'<' * 400}", "before": "<" * 5000, "after": "<" * 5000} for _ in range(20)]
+        fields[number % 20]["before"] = hostile
         change(row, at=timezone.now() + timedelta(minutes=number), fields=fields)
 
     page = page_of(bob, row)  # asserts the size
