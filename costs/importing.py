@@ -78,16 +78,20 @@ def import_costs(
 ) -> Imported:
     """Store what the files tell for the tenant, within its scope; `files.refused()` then has every row not taken.
 
-    Writes one event, also when it fails between two slices. Importing the same files again changes nothing.
+    Writes an event before the first slice and one at the end, also when it fails between two slices; the first alone is
+    left of an import that was killed. Importing the same files again changes nothing.
     """
     work = _Import(tenant, files, now, is_dry=dry_run)
     report = Imported(tenant.name, list(names), files.dialect, list(files.metrics), dry_run, rows=files.rows)
     work.refuse_foreign()
     if not replace:
         work.refuse_better_known()
+    work.plan(report)
+    if not dry_run:
+        _note_beginning(tenant, report, work.contents)
     try:
         work.store(report)
-    except Exception as error:
+    except BaseException as error:
         if not dry_run:
             _note(tenant, report, EventOutcome.FAILED, f"It ended with {type(error).__name__}.")
         raise
@@ -105,6 +109,7 @@ class _Import:
     now: datetime
     is_dry: bool
     contents: list[SliceContent] = field(default_factory=list)
+    named: dict[str, str] = field(default_factory=dict)  # the subscriptions of the files, by Azure's id
 
     @property
     def today(self) -> date:
@@ -131,21 +136,21 @@ class _Import:
                     content.key.subscription_id, _kept_words(content.key, source), month=content.key.month
                 )
 
-    def store(self, report: Imported) -> None:
-        """Each slice in a transaction of its own. A month that is not believed is refused in all its metrics."""
-        named = {row.subscription_id: row.name for row in self.files.subscriptions()}
-        known = self._known(named, report)
+    def plan(self, report: Imported) -> None:
+        """What is going to be stored, and which subscriptions the tenant does not know yet."""
         self.contents = self.files.slices()
-        for content in self.contents:
-            row = known.get(content.key.subscription_id)
-            verdict = WOULD_BE_STORED if row is None or self.is_dry else self._store(row, content)
-            report.slices.append(_told(content, named[content.key.subscription_id], verdict))
-
-    def _known(self, named: dict[str, str], report: Imported) -> dict[str, Subscription]:
+        self.named = {row.subscription_id: row.name for row in self.files.subscriptions()}
         own = Subscription.objects.for_tenant(self.tenant.id)
         before = set(own.values_list("subscription_id", flat=True))
-        report.subscriptions_imported = sorted(set(named) - before)
-        return {} if self.is_dry else record_imported_subscriptions(self.tenant, named, now=self.now)
+        report.subscriptions_imported = sorted(set(self.named) - before)
+
+    def store(self, report: Imported) -> None:
+        """Each slice in a transaction of its own. A month that is not believed is refused in all its metrics."""
+        known = {} if self.is_dry else record_imported_subscriptions(self.tenant, self.named, now=self.now)
+        for content in self.contents:
+            row = known.get(content.key.subscription_id)
+            verdict = WOULD_BE_STORED if row is None else self._store(row, content)
+            report.slices.append(_told(content, self.named[content.key.subscription_id], verdict))
 
     def _store(self, row: Subscription, content: SliceContent) -> str:
         with transaction.atomic():
@@ -217,6 +222,13 @@ def _notes(contents: Sequence[SliceContent], today: date) -> Iterator[str]:
             f"Rows of months before {oldest:%Y-%m} are dropped by the next round of the job drop-old-costs; "
             "their sums are kept as long as COST_SUMS_KEPT_MONTHS says."
         )
+
+
+def _note_beginning(tenant: Tenant, report: Imported, contents: Sequence[SliceContent]) -> None:
+    """Committed before the first slice: whatever becomes of this process, the trail knows of the import."""
+    told = ("files", "dialect", "metrics", "rows", "subscriptions_imported")
+    after = {**{name: getattr(report, name) for name in told}, "slices": len(contents)}
+    record(Verb.COSTS_IMPORT_BEGUN, tenant_id=tenant.id, target=tenant, after=after)
 
 
 def _note(tenant: Tenant, report: Imported, outcome: EventOutcome, reason: str) -> None:
