@@ -20,7 +20,7 @@ from costs.files import EXACT, CostFiles, SliceContent
 from costs.models import CostReceipt, CostSlice, Source
 from costs.retention import oldest_kept
 from costs.rows import SliceKey
-from costs.store import replace_slice
+from costs.store import HeldFromBetterError, replace_slice
 from governance.money import NOTHING, as_text
 from governance.schedules import COST_ROWS_KEPT_MONTHS
 from tenants.actions import foreign_subscriptions, record_imported_subscriptions
@@ -29,6 +29,7 @@ from tenants.models import Subscription, Tenant
 BETTER = (Source.EXPORT, Source.REPORT)
 NOT_TAKEN = "Its subscription cannot be taken for this tenant. Check whose file it is."
 WOULD_BE_STORED = "would be stored"
+KEPT = "kept"  # a sync stored it from a better source while this import ran
 GOOD = (CostReceipt.Verdict.STORED, CostReceipt.Verdict.UNCHANGED, WOULD_BE_STORED)
 WORDS = {"actual": ("actual", "billed"), "amortized": ("amortized", "effective")}  # cost details' word and FOCUS's
 
@@ -81,11 +82,10 @@ def import_costs(
     Writes an event before the first slice and one at the end, also when it fails between two slices; the first alone is
     left of an import that was killed. Importing the same files again changes nothing.
     """
-    work = _Import(tenant, files, now, is_dry=dry_run)
+    work = _Import(tenant, files, now, is_dry=dry_run, keeping=() if replace else BETTER)
     report = Imported(tenant.name, list(names), files.dialect, list(files.metrics), dry_run, rows=files.rows)
     work.refuse_foreign()
-    if not replace:
-        work.refuse_better_known()
+    work.refuse_better_known()
     work.plan(report)
     if not dry_run:
         _note_beginning(tenant, report, work.contents)
@@ -95,7 +95,7 @@ def import_costs(
         if not dry_run:
             _note(tenant, report, EventOutcome.FAILED, f"It ended with {type(error).__name__}.")
         raise
-    _sum_up(report, files, work.contents)
+    _sum_up(report, files, work)
     report.notes = [files.metric_reason, *_notes(work.contents, now.date())]
     if not dry_run:
         _note(tenant, report, EventOutcome.DONE if report.taken else EventOutcome.FAILED, "")
@@ -108,8 +108,10 @@ class _Import:
     files: CostFiles
     now: datetime
     is_dry: bool
+    keeping: Sequence[Source]
     contents: list[SliceContent] = field(default_factory=list)
     named: dict[str, str] = field(default_factory=dict)  # the subscriptions of the files, by Azure's id
+    kept: dict[SliceKey, Source] = field(default_factory=dict)  # what a sync stored meanwhile
 
     @property
     def today(self) -> date:
@@ -122,15 +124,15 @@ class _Import:
             self.files.refuse(key, NOT_TAKEN)
 
     def refuse_better_known(self) -> None:
-        """What a sync read from an export or a report stays."""
-        held = CostSlice.objects.for_tenant(self.tenant.id).filter(source__in=BETTER)
+        """What a sync read from an export or a report stays. What it stores from now on, `store` finds."""
+        held = CostSlice.objects.for_tenant(self.tenant.id).filter(source__in=self.keeping)
         known = {
             SliceKey(key, month, metric): Source(source)
             for key, month, metric, source in held.values_list(
                 "subscription__subscription_id", "month", "metric", "source"
             )
         }
-        for content in self.files.slices():
+        for content in self.files.slices() if known else ():
             if (source := known.get(content.key)) is not None:
                 self.files.refuse(
                     content.key.subscription_id, _kept_words(content.key, source), month=content.key.month
@@ -149,7 +151,10 @@ class _Import:
         known = {} if self.is_dry else record_imported_subscriptions(self.tenant, self.named, now=self.now)
         for content in self.contents:
             row = known.get(content.key.subscription_id)
-            verdict = WOULD_BE_STORED if row is None else self._store(row, content)
+            try:
+                verdict = WOULD_BE_STORED if row is None else self._store(row, content)
+            except HeldFromBetterError as held:
+                self.kept[content.key], verdict = held.source, KEPT
             report.slices.append(_told(content, self.named[content.key.subscription_id], verdict))
 
     def _store(self, row: Subscription, content: SliceContent) -> str:
@@ -167,6 +172,7 @@ class _Import:
                 content_hash=content.content_hash,
                 expected_rows=content.rows,
                 residual=content.residual,
+                keeping=self.keeping,
             )
         return str(receipt.verdict)
 
@@ -190,10 +196,13 @@ def _kept_words(key: SliceKey, source: Source) -> str:
     )
 
 
-def _sum_up(report: Imported, files: CostFiles, contents: Sequence[SliceContent]) -> None:
+def _sum_up(report: Imported, files: CostFiles, work: _Import) -> None:
+    contents = work.contents
     for content, told in zip(contents, report.slices, strict=True):
         if told.verdict not in GOOD:
             why = f"{told.month} of this subscription was not believed; its receipt says why."
+            if content.key in work.kept:
+                why = _kept_words(content.key, work.kept[content.key])
             files.refuse(told.subscription_id, why, month=content.key.month)
     good = [content for content, told in zip(contents, report.slices, strict=True) if told.verdict in GOOD]
     report.refused = files.refused_count

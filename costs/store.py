@@ -6,7 +6,7 @@ writers of it follow one another, and so is the tenant's row from the moment its
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -43,6 +43,14 @@ class StoredOtherwiseError(RuntimeError):
     """The database does not hold what was sent to it. A bug, and nothing was stored."""
 
 
+class HeldFromBetterError(Exception):
+    """The slice is held from a source that this reading is not to replace. Nothing was written."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source.label)
+        self.source = source
+
+
 class _DoubtedError(Exception):
     """The reading is not believed; what was written of it is rolled back."""
 
@@ -63,14 +71,15 @@ def replace_slice(  # noqa: PLR0913 - all that is known of a reading, each by it
     control: Mapping[str, Decimal] | None = None,
     residual: Mapping[str, Decimal] | None = None,
     run: SyncRun | None = None,
+    keeping: Collection[Source] = (),
 ) -> CostReceipt:
     """Make the slice equal to what `batches` give, and return the receipt.
 
     With the content hash that is stored already nothing is read or written but when it was read (UNCHANGED). A reading
     that is not to be believed (`costs/credibility.py`) changes nothing, but flags the slice (REFUSED). `control` are
     the totals that Azure tells when asked for them alone, {} for none and None where they could not be asked for;
-    `residual` is what rounding to nine places lost. Raises ValueError for rows that belong elsewhere; whatever
-    `batches` raises goes through, and nothing is stored.
+    `residual` is what rounding to nine places lost. What is held from a source in `keeping` stays: HeldFromBetterError.
+    Raises ValueError for rows that belong elsewhere; whatever `batches` raises goes through, and nothing is stored.
     """
     _require_own(tenant_id, subscription, key)
     receipt = CostReceipt(
@@ -85,7 +94,7 @@ def replace_slice(  # noqa: PLR0913 - all that is known of a reading, each by it
         at=read_at,
     )
     one = OneSlice(tenant_id, subscription.id, key.month, key.metric)
-    arrival = _Arrival(one, receipt, today, content_hash, has_resources, control, residual or {})
+    arrival = _Arrival(one, receipt, today, content_hash, has_resources, control, residual or {}, frozenset(keeping))
     with transaction.atomic():  # whoever catches what comes out of it may go on in their transaction
         return arrival.store(batches)
 
@@ -137,6 +146,7 @@ class _Arrival:
     has_resources: bool
     control: Mapping[str, Decimal] | None
     residual: Mapping[str, Decimal]
+    keeping: Collection[str] = ()
     rows: int = 0
     through: date | None = None
     totals: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
@@ -146,6 +156,8 @@ class _Arrival:
         self._conclude(CostReceipt.Verdict.STORED, {})  # the slice and what moved point to it
         held = self._held() or self._begun()
         is_new = held.content_hash == NOT_YET
+        if not is_new and held.source in self.keeping:
+            raise HeldFromBetterError(Source(held.source))
         before = restating.told(self.one, held)
         if held.content_hash == self.content_hash:
             return self._unchanged(held, before.totals)
