@@ -2,14 +2,15 @@
 
 Each slice is replaced whole in a transaction of its own, as the sync does it; one that a sync stored from an export or
 a report stays, unless it is said to be replaced. Importing for a tenant says that the subscriptions in the files are
-its own: those it does not know are recorded as imported. When a month was exported nobody can tell from the file, so
-its finality is judged by when it is imported.
+its own: those it does not know are recorded as imported. When a file was exported nobody can tell from it: the
+finality of its months is judged by the day that the importer says, else by today, and then the report says so.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 
@@ -17,6 +18,7 @@ from audit.models import EventOutcome
 from audit.trail import record
 from audit.verbs import Verb
 from costs.files import EXACT, CostFiles, SliceContent
+from costs.finality import last_day
 from costs.models import CostReceipt, CostSlice, Source
 from costs.retention import oldest_kept
 from costs.rows import SliceKey
@@ -32,6 +34,12 @@ WOULD_BE_STORED = "would be stored"
 KEPT = "kept"  # a sync stored it from a better source while this import ran
 GOOD = (CostReceipt.Verdict.STORED, CostReceipt.Verdict.UNCHANGED, WOULD_BE_STORED)
 WORDS = {"actual": ("actual", "billed"), "amortized": ("amortized", "effective")}  # cost details' word and FOCUS's
+# What both events tell of an import.
+ANNOUNCED = ("files", "exported_on", "dialect", "metrics", "rows", "subscriptions_imported")
+
+
+class ExportedEarlierError(ValueError):
+    """The files tell of days after the one on which they are said to have been exported. Nothing was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,7 @@ class Imported:
     dialect: str
     metrics: list[str]
     dry_run: bool
+    exported_on: str | None = None
     rows: int = 0
     taken: int = 0
     refused: int = 0
@@ -74,16 +83,20 @@ def import_costs(
     names: Sequence[str],
     *,
     now: datetime,
+    exported_on: date | None = None,
     replace: bool = False,
     dry_run: bool = False,
 ) -> Imported:
     """Store what the files tell for the tenant, within its scope; `files.refused()` then has every row not taken.
 
+    `exported_on` is not after today; None where nobody knows. Raises ExportedEarlierError when the files know better.
     Writes an event before the first slice and one at the end, also when it fails between two slices; the first alone is
     left of an import that was killed. Importing the same files again changes nothing.
     """
-    work = _Import(tenant, files, now, is_dry=dry_run, keeping=() if replace else BETTER)
+    _require_possible(exported_on, files)
+    work = _Import(tenant, files, now, exported_on, is_dry=dry_run, keeping=() if replace else BETTER)
     report = Imported(tenant.name, list(names), files.dialect, list(files.metrics), dry_run, rows=files.rows)
+    report.exported_on = None if exported_on is None else exported_on.isoformat()
     work.refuse_foreign()
     work.refuse_better_known()
     work.plan(report)
@@ -96,7 +109,7 @@ def import_costs(
             _note(tenant, report, EventOutcome.FAILED, f"It ended with {type(error).__name__}.")
         raise
     _sum_up(report, files, work)
-    report.notes = [files.metric_reason, *_notes(work.contents, now.date())]
+    report.notes = [files.metric_reason, *_notes(work)]
     if not dry_run:
         _note(tenant, report, EventOutcome.DONE if report.taken else EventOutcome.FAILED, "")
     return report
@@ -107,6 +120,7 @@ class _Import:
     tenant: Tenant
     files: CostFiles
     now: datetime
+    exported_on: date | None
     is_dry: bool
     keeping: Sequence[Source]
     contents: list[SliceContent] = field(default_factory=list)
@@ -114,8 +128,9 @@ class _Import:
     kept: dict[SliceKey, Source] = field(default_factory=dict)  # what a sync stored meanwhile
 
     @property
-    def today(self) -> date:
-        return self.now.date()
+    def told_on(self) -> date:
+        """The day by which it is judged how final the months are."""
+        return self.exported_on or self.now.date()
 
     def refuse_foreign(self) -> None:
         """Rows of other tenants' subscriptions are not taken. A billing account may bill several tenants."""
@@ -168,7 +183,8 @@ class _Import:
                 source_reason="Imported by hand.",
                 has_resources=self.files.has_resources,
                 read_at=self.now,
-                today=self.today,
+                today=self.told_on,
+                as_of=_midnight(self.exported_on) if self.exported_on else None,
                 content_hash=content.content_hash,
                 expected_rows=content.rows,
                 residual=content.residual,
@@ -224,9 +240,31 @@ def _by_currency(amounts: Iterable[tuple[str, Mapping[str, Decimal]]]) -> dict[s
     }
 
 
-def _notes(contents: Sequence[SliceContent], today: date) -> Iterator[str]:
-    oldest = oldest_kept(today, COST_ROWS_KEPT_MONTHS)
-    if any(content.key.month < oldest for content in contents):
+def _require_possible(exported_on: date | None, files: CostFiles) -> None:
+    newest = max(files.newest_days().values(), default=None)
+    if exported_on and newest and newest > exported_on:
+        raise ExportedEarlierError(
+            f"The files tell of {newest}, and are said to have been exported on {exported_on}: no file tells of a day "
+            "after its export. Say the day on which they were made."
+        )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time(), tzinfo=UTC)
+
+
+def _notes(work: _Import) -> Iterator[str]:
+    ended = {month: day for month, day in work.files.newest_days().items() if last_day(month) < work.told_on}
+    if ended and work.exported_on is None:
+        yield (
+            "When the files were exported is not known: how final their months are is judged by today, "
+            f"{work.told_on}. If they are older, import them again with --exported-on."
+        )
+    for month, newest in ended.items():
+        if newest < last_day(month):
+            yield f"{month:%Y-%m} is over, and the files tell of no day of it after {newest}. They may lack the rest."
+    oldest = oldest_kept(work.now.date(), COST_ROWS_KEPT_MONTHS)
+    if any(content.key.month < oldest for content in work.contents):
         yield (
             f"Rows of months before {oldest:%Y-%m} are dropped by the next round of the job drop-old-costs; "
             "their sums are kept as long as COST_SUMS_KEPT_MONTHS says."
@@ -235,12 +273,14 @@ def _notes(contents: Sequence[SliceContent], today: date) -> Iterator[str]:
 
 def _note_beginning(tenant: Tenant, report: Imported, contents: Sequence[SliceContent]) -> None:
     """Committed before the first slice: whatever becomes of this process, the trail knows of the import."""
-    told = ("files", "dialect", "metrics", "rows", "subscriptions_imported")
-    after = {**{name: getattr(report, name) for name in told}, "slices": len(contents)}
+    after = {**_parts(report, ANNOUNCED), "slices": len(contents)}
     record(Verb.COSTS_IMPORT_BEGUN, tenant_id=tenant.id, target=tenant, after=after)
 
 
 def _note(tenant: Tenant, report: Imported, outcome: EventOutcome, reason: str) -> None:
-    told = ("files", "dialect", "metrics", "rows", "taken", "refused", "totals", "subscriptions_imported")
-    after = {**{name: getattr(report, name) for name in told}, "slices": len(report.slices)}
+    after = {**_parts(report, (*ANNOUNCED, "taken", "refused", "totals")), "slices": len(report.slices)}
     record(Verb.COSTS_IMPORTED, tenant_id=tenant.id, target=tenant, after=after, outcome=outcome, reason=reason)
+
+
+def _parts(report: Imported, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(report, name) for name in names}

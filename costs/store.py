@@ -72,6 +72,7 @@ def replace_slice(  # noqa: PLR0913 - all that is known of a reading, each by it
     residual: Mapping[str, Decimal] | None = None,
     run: SyncRun | None = None,
     keeping: Collection[Source] = (),
+    as_of: datetime | None = None,
 ) -> CostReceipt:
     """Make the slice equal to what `batches` give, and return the receipt.
 
@@ -79,7 +80,8 @@ def replace_slice(  # noqa: PLR0913 - all that is known of a reading, each by it
     that is not to be believed (`costs/credibility.py`) changes nothing, but flags the slice (REFUSED). `control` are
     the totals that Azure tells when asked for them alone, {} for none and None where they could not be asked for;
     `residual` is what rounding to nine places lost. What is held from a source in `keeping` stays: HeldFromBetterError.
-    Raises ValueError for rows that belong elsewhere; whatever `batches` raises goes through, and nothing is stored.
+    `as_of` is when the content was made, where that was long before it is read; `today` is then that day. Raises
+    ValueError for rows that belong elsewhere; whatever `batches` raises goes through, and nothing is stored.
     """
     _require_own(tenant_id, subscription, key)
     receipt = CostReceipt(
@@ -94,7 +96,7 @@ def replace_slice(  # noqa: PLR0913 - all that is known of a reading, each by it
         at=read_at,
     )
     one = OneSlice(tenant_id, subscription.id, key.month, key.metric)
-    arrival = _Arrival(one, receipt, today, content_hash, has_resources, control, residual or {}, frozenset(keeping))
+    arrival = _Arrival(one, receipt, today, content_hash, has_resources, control, residual or {}, keeping, as_of)
     with transaction.atomic():  # whoever catches what comes out of it may go on in their transaction
         return arrival.store(batches)
 
@@ -146,7 +148,8 @@ class _Arrival:
     has_resources: bool
     control: Mapping[str, Decimal] | None
     residual: Mapping[str, Decimal]
-    keeping: Collection[str] = ()
+    keeping: Collection[Source] = ()
+    as_of: datetime | None = None
     rows: int = 0
     through: date | None = None
     totals: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
@@ -207,7 +210,7 @@ class _Arrival:
         """What a believed reading says about its slice, whether or not the rows are new."""
         return {
             "finality": finality(self.one.month, self.today),
-            "read_at": self.receipt.at,
+            "read_at": self.as_of or self.receipt.at,
             "refused_at": None,
             "refusal": "",
         }

@@ -144,10 +144,10 @@ class Overtaken(CostFiles):
         return super().subscriptions()
 
 
-def import_file(subscription: Subscription, files: CostFiles, **how: bool) -> Imported:
+def import_file(subscription: Subscription, files: CostFiles, *, replace: bool = False) -> Imported:
     """Import the file for contoso, within its scope."""
     with entered(Scope.of(subscription.tenant_id)), files:
-        return import_costs(subscription.tenant, files, ["ea.csv"], now=timezone.now(), **how)
+        return import_costs(subscription.tenant, files, ["ea.csv"], now=timezone.now(), replace=replace)
 
 
 def assert_the_sync_won(subscription: Subscription) -> None:
