@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from costs.models import CostedResource
+from costs.naming import hold_names
 from costs.resource_ids import LONGEST_ID, LONGEST_REGION, parts_of
 from costs.rows import CostLine
 from governance import bulk
@@ -50,7 +51,9 @@ class CostedResources:
             self.write()
 
     def write(self) -> None:
-        """Write the resources that the database does not know. Sorted, so that two writers do not cross."""
+        """Write the resources that the database does not know. The names of the tenant are held from then on."""
+        if self.unwritten:
+            hold_names(self.tenant_id)
         for keys in bulk.in_batches(sorted(self.unwritten)):
             there = CostedResource.objects.for_tenant(self.tenant_id).filter(azure_id_hash__in=keys)
             known = set(there.values_list("azure_id_hash", flat=True))

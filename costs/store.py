@@ -1,7 +1,8 @@
 """Storing a slice: its rows replaced whole, its sums made anew, what moved written down, all in one transaction.
 
 Call it inside the caller's transaction and scope, one slice a transaction: the slice is held until the end, so that two
-writers of it follow one another, and so is the tenant's row from the moment its data version is raised.
+writers of it follow one another, and so is the tenant's row from the moment its names are looked up (`costs/naming.py`)
+or its data version is raised.
 """
 
 import json

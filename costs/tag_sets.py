@@ -12,6 +12,7 @@ from uuid import UUID
 import orjson
 
 from costs.models import CostTag
+from costs.naming import hold_names
 from governance import bulk
 from governance.keys import new_id
 
@@ -41,7 +42,9 @@ class TagSets:
         return self.seen
 
     def write(self) -> None:
-        """Write the tags of the sets that the database does not know. Sorted, so that two writers do not cross."""
+        """Write the tags of the sets that the database does not know. The names of the tenant are held from then on."""
+        if self.unwritten:
+            hold_names(self.tenant_id)
         for keys in bulk.in_batches(sorted(self.unwritten)):
             there = CostTag.objects.for_tenant(self.tenant_id).filter(tag_set__in=keys).order_by()
             known = set(there.values_list("tag_set", flat=True).distinct())

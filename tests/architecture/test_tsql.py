@@ -148,6 +148,23 @@ def test_sums_are_inserted_with_keys_of_the_database(of_slice: list[str], table:
     assert statement.count("%s") == len(ast.literal_eval(parameters))
 
 
+@pytest.mark.parametrize(
+    ("table", "referring"),
+    [
+        ("cost_tags", ["cost_data", "daily_resource_costs"]),
+        ("cost_resources", ["cost_data", "daily_resource_costs", "cost_restatement_lines"]),
+    ],
+)
+def test_names_that_nothing_refers_to_go_in_one_statement(
+    of_slice: list[str], table: str, referring: list[str]
+) -> None:
+    held = one_of(of_slice, "UPDATE [tenants] SET [data_version] = [tenants].[data_version] WHERE")
+    delete = one_of(of_slice, f"DELETE FROM [{table}]")
+
+    assert of_slice.index(held) < of_slice.index(delete)
+    assert [part.partition("FROM [")[2].partition("]")[0] for part in delete.split(" EXCEPT ")[1:]] == referring
+
+
 def test_what_moved_is_what_differs_in_sum(of_slice: list[str]) -> None:
     lines = one_of(of_slice, "INSERT INTO [cost_restatement_lines]")
 
