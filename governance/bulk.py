@@ -6,6 +6,7 @@ rows' tenant.
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -291,7 +292,7 @@ def _stream_sqlite(
     cursor: CursorWrapper, table: str, fields: Sequence[Any], same: Sequence[Any], values: Sequence[Any]
 ) -> Iterator[Write]:
     names = ["id", *_names(same), *_names(fields)]
-    marks = ", ".join(["%s"] * len(names))
+    marks = ", ".join("?" * len(names))
     sql = f"INSERT INTO {connection.ops.quote_name(table)} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608
     keys = consecutive_ids()
     alike = [repeat(_adapted(field, value)) for field, value in zip(same, values, strict=True)]
@@ -299,7 +300,9 @@ def _stream_sqlite(
     def write(rows: Rows) -> None:
         columns = [_as_sqlite(field, column) for field, column in zip(fields, zip(*rows, strict=True), strict=False)]
         if columns:
-            cursor.executemany(sql, list(zip(keys, *alike, *columns, strict=False)))
+            with connection.wrap_database_errors:
+                # Past Django's cursor, which would keep a tuple of every row: zip makes one, and fills it again.
+                sqlite3.Cursor.executemany(cursor.cursor, sql, zip(keys, *alike, *columns, strict=False))
 
     yield write
 
