@@ -14,6 +14,7 @@ from costs.models import CostRecord, DailyCost
 from costs.rows import CostLine
 from costs.store import COLUMNS as COST_COLUMNS
 from governance import bulk
+from governance.batches import pages_by_key
 from governance.keys import new_id
 from governance.tenancy import Scope, UnscopedError, entered
 from tenants.models import Subscription, Tenant
@@ -100,7 +101,7 @@ def test_thousands_of_rows_come_back_in_pages_each_once(contoso: Tenant) -> None
         rows = [(contoso.id, new_id(), run.id, str(number), "why") for number in range(2500)]
         bulk.insert(SetAsideRow, ("tenant", "id", "run", "azure_id", "reason"), rows)
 
-        pages = list(bulk.pages_by_key(SetAsideRow.objects.filter(run=run), "azure_id", size=1000))
+        pages = list(pages_by_key(SetAsideRow.objects.filter(run=run), "azure_id", size=1000))
 
     assert [len(page) for page in pages] == [1000, 1000, 500]
     assert sorted(int(number) for page in pages for (number,) in page) == list(range(2500))
