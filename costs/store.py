@@ -289,6 +289,7 @@ class _Arrival:
             return self._refused(held, totals, why, is_new=False)  # Azure has moved on, and the delivery has not
         self.rows = held.row_count
         is_shown = held.finality != finality(self.one.month, self.today) or held.refused_at is not None
+        is_shown = is_shown or self.as_of not in {None, held.read_at}
         self._update(held, **self._reading())
         if is_shown:
             bump_data_version(self.one.tenant)

@@ -71,6 +71,16 @@ def test_the_same_files_again_with_their_day_are_judged_anew(contoso: Tenant, se
     assert CostSlice.objects.get().finality == "estimate"
 
 
+def test_cached_answers_are_void_when_only_the_day_of_the_export_is_another(contoso: Tenant, september: Path) -> None:
+    run(september, "--exported-on", "2026-09-20")
+    before = Tenant.objects.get().data_version
+
+    run(september, "--exported-on", "2026-09-25")
+
+    assert CostSlice.objects.get().read_at.date() == date(2026, 9, 25)
+    assert Tenant.objects.get().data_version == before + 1
+
+
 def test_what_moved_is_dated_by_the_import_and_not_by_the_export(contoso: Tenant, tmp_path: Path) -> None:
     run(write(tmp_path / "1.csv", [ea()]), "--exported-on", "2026-10-10")
 
