@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import compress
 from typing import Any
 from uuid import UUID
 
@@ -223,11 +224,12 @@ class _Arrival:
         tags, resources = TagSets(self.one.tenant), CostedResources(self.one.tenant, self.one.subscription)
         self.one.of(CostRecord).delete()
         with bulk.stream(CostRecord, COLUMNS, alike=self.one.alike) as write:
-            for lines in batches:
-                self._count(lines)
-                keys = tags.keys_of(line.tags for line in lines)
+            for lines in filter(None, batches):
+                *columns, texts = zip(*lines, strict=True)
+                self._count(*columns[:3])
+                keys = tags.keys_of(texts)
                 resources.note(lines)
-                write([line[:-1] + (keys[line.tags],) for line in lines])  # noqa: RUF005 - half the time
+                write([*columns, [keys[text] for text in texts]])
         tags.write()
         resources.write()
 
@@ -239,17 +241,17 @@ class _Arrival:
                 restating.note(self.one, before, self.totals, self.receipt, finest, by_resource=by_resource)
             rollups.rewrite(self.one, finest, has_resources=self.has_resources)
 
-    def _count(self, lines: Sequence[CostLine]) -> None:
+    def _count(self, days: Sequence[date], currencies: Sequence[str], amounts: Sequence[Decimal]) -> None:
         """Count and add up. Raises ValueError for a row that does not belong here: a reader's bug, not Azure's."""
-        days, currencies = {line.day for line in lines}, {line.currency for line in lines}
-        if any(not self.one.month <= day < next_month(self.one.month) for day in days):
+        named = set(days)
+        if any(not self.one.month <= day < next_month(self.one.month) for day in named):
             raise ValueError(f"A day of another month than {self.one.month:%Y-%m} was to be stored.")
-        if any(not currency or currency != currency.upper() for currency in currencies):
-            raise ValueError("An amount without the code of its currency was to be stored.")
-        for currency in currencies:
-            self.totals[currency] += sum((line.amount for line in lines if line.currency == currency), NOTHING)
-        self.rows += len(lines)
-        self.through = max(days | ({self.through} if self.through else set()), default=None)
+        for currency in set(currencies):
+            if not currency or currency != currency.upper():
+                raise ValueError("An amount without the code of its currency was to be stored.")
+            self.totals[currency] += sum(compress(amounts, map(currency.__eq__, currencies)), NOTHING)
+        self.rows += len(amounts)
+        self.through = max(named | {self.through or self.one.month})
 
     # --- judgement ---
 

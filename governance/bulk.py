@@ -24,7 +24,8 @@ from governance.money import DIGITS, PLACES, AmountField, in_units
 from governance.tenancy import require_in_scope
 
 Rows = Sequence[tuple[Any, ...]]
-Write = Callable[[Rows], None]
+Columns = Sequence[Sequence[Any]]
+Write = Callable[[Columns], None]
 
 
 def insert(model: type[models.Model], columns: Sequence[str], rows: Rows) -> None:
@@ -43,9 +44,10 @@ def upsert(
 def stream(model: type[models.Model], columns: Sequence[str], *, alike: Mapping[str, Any]) -> Iterator[Write]:
     """A function that takes rows in batches of any size; all of them are in the table once the block has ended.
 
-    `alike` are columns with the same value in every row, the tenant among them. Keys are made here, in the order of the
-    rows. What costs time whatever the number of rows is done once, not once a batch. Between two batches the caller may
-    read and write other tables; this one has the rows only afterwards.
+    A batch is given column by column, `zip(*rows)`: nothing has to be made of each row. `alike` are columns with
+    the same value in every row, the tenant among them. Keys are made here, in the order of the rows. What costs time
+    whatever the number of rows is done once, not once a batch. Between two batches the caller may read and write other
+    tables; this one has the rows only afterwards.
     """
     _require_writable(alike["tenant"])
     fields, same = _fields(model, columns), _fields(model, alike)
@@ -237,18 +239,17 @@ def _write_sqlite(
 def _stream_sqlite(
     cursor: CursorWrapper, table: str, fields: Sequence[Any], same: Sequence[Any], values: Sequence[Any]
 ) -> Iterator[Write]:
-    names = ["id", *_names(same), *_names(fields)]
+    names = [*_names(same), *_names(fields), "id"]  # the key last: zip asks for none where the columns have ended
     marks = ", ".join("?" * len(names))
     sql = f"INSERT INTO {connection.ops.quote_name(table)} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608
     keys = consecutive_ids()
     alike = [repeat(_adapted(field, value)) for field, value in zip(same, values, strict=True)]
 
-    def write(rows: Rows) -> None:
-        columns = [_as_sqlite(field, column) for field, column in zip(fields, zip(*rows, strict=True), strict=False)]
-        if columns:
-            with connection.wrap_database_errors:
-                # Past Django's cursor, which would keep a tuple of every row: zip makes one, and fills it again.
-                sqlite3.Cursor.executemany(cursor.cursor, sql, zip(keys, *alike, *columns, strict=False))
+    def write(columns: Columns) -> None:
+        adapted = [_as_sqlite(field, column) for field, column in zip(fields, columns, strict=True)]
+        with connection.wrap_database_errors:
+            # Past Django's cursor, which would keep a tuple of every row: zip makes one, and fills it again.
+            sqlite3.Cursor.executemany(cursor.cursor, sql, zip(*alike, *adapted, keys, strict=False))
 
     yield write
 
@@ -293,7 +294,7 @@ def _write_postgresql(
 def _stream_postgresql(
     cursor: CursorWrapper, table: str, fields: Sequence[Any], same: Sequence[Any], values: Sequence[Any]
 ) -> Iterator[Write]:
-    names = ", ".join(["id", *_names(fields)])
+    names = ", ".join([*_names(fields), "id"])
     staging = connection.ops.quote_name(f"staging_{new_id().hex[-12:]}")
     target = connection.ops.quote_name(table)
     cursor.execute(
@@ -301,10 +302,10 @@ def _stream_postgresql(
     )
     keys = consecutive_ids()
 
-    def write(rows: Rows) -> None:
+    def write(columns: Columns) -> None:
         with cursor.cursor.copy(f"COPY {staging} ({names}) FROM STDIN") as copy:
-            for key, row in zip(keys, rows, strict=False):
-                copy.write_row((key, *row))
+            for row in zip(*columns, keys, strict=False):
+                copy.write_row(row)
 
     yield write
     alike, given = ", ".join(_names(same)), ", ".join(map(_given, same))
@@ -325,10 +326,9 @@ def _stream_sql_server(
     model = fields[0].model
     keys = consecutive_ids()
 
-    def write(rows: Rows) -> None:
-        whole = [(*values, key, *row) for key, row in zip(keys, rows, strict=False)]
-        if whole:
-            _write_sql_server(cursor, table, [*same, model._meta.pk, *fields], whole, (), ())
+    def write(columns: Columns) -> None:
+        rows = list(zip(*map(repeat, values), *columns, keys, strict=False))
+        _write_sql_server(cursor, table, [*same, *fields, model._meta.pk], rows, (), ())
 
     yield write
 

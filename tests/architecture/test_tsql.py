@@ -118,9 +118,9 @@ def one_of(statements: list[str], beginning: str) -> str:
 def test_amounts_and_days_arrive_as_such_and_never_as_floats(of_slice: list[str]) -> None:
     insert = one_of(of_slice, "INSERT INTO [cost_data]")
 
-    assert "[amount] numeric(28, 9) '$.c7'" in insert
-    assert "[day] date '$.c5'" in insert
-    assert '"c7": "0.000000001"' in insert
+    assert "[amount] numeric(28, 9) '$.c6'" in insert
+    assert "[day] date '$.c4'" in insert
+    assert '"c6": "0.000000001"' in insert
 
 
 def test_the_finest_sums_stand_in_a_table_made_apart_from_its_rows(of_slice: list[str]) -> None:

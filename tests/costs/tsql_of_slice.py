@@ -59,7 +59,7 @@ def main() -> None:
         with entered(Scope.of(TENANT)):
             naming.drop_unnamed(TENANT)
             with bulk.stream(CostRecord, COLUMNS, alike=one.alike) as write:
-                write([(*CostLine(MONTH, "EUR", Decimal("1E-9"))[:-1], "")])
+                write([[value] for value in CostLine(MONTH, "EUR", Decimal("1E-9"))])
             with rollups.finest_sums(one) as finest:
                 restating._lines(one, MONTH, restatement, finest, by_resource=True)
                 rollups.rewrite(one, finest, has_resources=True)
