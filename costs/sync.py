@@ -16,9 +16,10 @@ from django.utils import timezone
 from audit.models import CoverageReceipt, Outcome
 from audit.runs import ActiveRun, SyncSummary, previous_receipts, sync_run
 from costs.coverage import COSTS, NOT_OFFERED, SliceReading, SubscriptionReading, judge, shortfall, totals
+from costs.found import Found, Missing, Totals
 from costs.models import CostReceipt, CostSlice
 from costs.months import METRICS, Place, due, first_of, last_day_of_closing, last_of, readable_months
-from costs.sources import Found, Missing, MonthReading, SubscriptionSources, Totals
+from costs.sources import MonthReading, SubscriptionSources
 from costs.store import note_failure, replace_slice
 from governance import bulk
 from governance.azure import arm
