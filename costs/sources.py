@@ -21,11 +21,12 @@ from costs.files import EXACT, CostFiles, UnreadableFileError
 from costs.found import LINES, Found, LackError, Missing, Totals, added, of_rows, words
 from costs.models import CostReceipt, Source
 from costs.months import last_of, spans
+from costs.report_orders import ReportOrders
 from costs.rows import RefusedRow, SliceKey
 from governance.azure.blobs import download_link
 from governance.azure.cost_calls import CostCalls
 from governance.azure.cost_exports import DATA_SETS, FOCUS, ExportRun
-from governance.azure.cost_reports import CostReport, OrderedReport, finished_report, order_report
+from governance.azure.cost_reports import CostReport
 from governance.azure.costs import MOST_MONTHS, query_costs
 from governance.azure.errors import (
     AccessDeniedError,
@@ -51,6 +52,7 @@ class SubscriptionSources:
     today: date
     now: datetime
     months: Mapping[str, Sequence[date]]
+    reports: ReportOrders
     deliveries: Deliveries = field(init=False)
     lacking: dict[tuple[Source, str], str] = field(default_factory=dict)  # by source and metric: not offered, and why
     controls: dict[str, dict[date, Totals]] = field(default_factory=dict)
@@ -58,6 +60,11 @@ class SubscriptionSources:
     def __post_init__(self) -> None:
         wanted = {month for months in self.months.values() for month in months}
         self.deliveries = Deliveries(self.calls, self.subscription_id, wanted)
+
+    def wants_report(self, key: SliceKey) -> bool:
+        """Whether no export has the slice, as far as that is known without its files."""
+        run = self.deliveries.newest(key.metric, key.month)
+        return run is None or not is_recent(run, now=self.now)
 
     @contextmanager
     def reading(self, month: date) -> Iterator["MonthReading"]:
@@ -106,8 +113,6 @@ class MonthReading:
     opened: ExitStack
     files: dict[str, CostFiles] = field(default_factory=dict)  # by data set
     unreadable: dict[str, str] = field(default_factory=dict)  # by data set, why
-    ordered: dict[str, OrderedReport] = field(default_factory=dict)  # reports that are being made, by metric
-    begun: set[str] = field(default_factory=set)  # the metrics whose report was ordered
 
     def find(self, metric: str, *, is_held_with_resources: bool) -> Found | Missing:
         """The slice of the best source that has it. Raises ThrottledError, and SignInFailedError."""
@@ -190,7 +195,7 @@ class MonthReading:
     def _reported(self, key: SliceKey) -> CostFiles | None:
         """The files of a report; None when it says that there is nothing. One whose links died is made once more."""
         for attempt in range(ASKED_TWICE):
-            report = finished_report(self.sources.calls, self._ordered(key.metric))
+            report = self.sources.reports.finished(key)
             if not report.blobs:
                 return None
             try:
@@ -199,29 +204,6 @@ class MonthReading:
                 if attempt == ASKED_TWICE - 1:
                     raise
         raise AssertionError("unreachable")
-
-    def _ordered(self, metric: str) -> OrderedReport:
-        """The report of this metric. That of the other is ordered with it, if it is due: Azure makes both meanwhile."""
-        if metric not in self.ordered:
-            self.ordered[metric] = self._order(metric)
-            for other, months in self.sources.months.items():
-                if self.month in months and other not in self.begun:
-                    self._order_ahead(other)
-        return self.ordered.pop(metric)
-
-    def _order_ahead(self, metric: str) -> None:
-        """What goes wrong here is found, and told, when it is this metric's turn."""
-        try:
-            self.ordered[metric] = self._order(metric)
-        except (ThrottledError, SignInFailedError):
-            raise
-        except AzureError:
-            self.begun.discard(metric)
-
-    def _order(self, metric: str) -> OrderedReport:
-        self.begun.add(metric)
-        calls, subscription_id = self.sources.calls, self.sources.subscription_id
-        return order_report(calls, subscription_id, metric=metric, first=self.month, last=self._until)
 
     def _fetched(self, report: CostReport, metric: str) -> list[Path]:
         suffix, paths = ".csv.gz" if report.is_compressed else ".csv", []
