@@ -59,9 +59,9 @@ class ReportOrders:
     def finished(self, key: SliceKey) -> CostReport:
         """The report of this slice, once it is made. Raises what Azure answered instead of it."""
         self.taken.add(key)
-        if error := self.refused.get((key.subscription_id, key.metric)):
-            raise error
         if key not in self.orders:
+            if error := self.refused.get((key.subscription_id, key.metric)):
+                raise error
             self._order(key)
         self._order_ahead()
         while (answer := self.orders[key].answer) is None:

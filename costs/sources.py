@@ -23,6 +23,7 @@ from costs.models import CostReceipt, Source
 from costs.months import last_of, spans
 from costs.report_orders import ReportOrders
 from costs.rows import RefusedRow, SliceKey
+from costs.setbacks import Setbacks
 from governance.azure.blobs import download_link
 from governance.azure.cost_calls import CostCalls
 from governance.azure.cost_exports import DATA_SETS, FOCUS, ExportRun
@@ -56,6 +57,7 @@ class SubscriptionSources:
     deliveries: Deliveries = field(init=False)
     lacking: dict[tuple[Source, str], str] = field(default_factory=dict)  # by source and metric: not offered, and why
     controls: dict[str, dict[date, Totals]] = field(default_factory=dict)
+    setbacks: dict[Source, Setbacks] = field(default_factory=lambda: {source: Setbacks() for source in Source})
 
     def __post_init__(self) -> None:
         wanted = {month for months in self.months.values() for month in months}
@@ -63,8 +65,27 @@ class SubscriptionSources:
 
     def wants_report(self, key: SliceKey) -> bool:
         """Whether no export has the slice, as far as that is known without its files."""
+        if self.setbacks[Source.REPORT].given_up:
+            return False
         run = self.deliveries.newest(key.metric, key.month)
         return run is None or not is_recent(run, now=self.now)
+
+    def given_up(self, source: Source, key: SliceKey) -> str:
+        """Why this source is not asked for the slice, in words; "" also where an export has nothing of it.
+
+        A report that is made already is still waited for.
+        """
+        is_made = source == Source.REPORT and key in self.reports.orders
+        has_nothing = source == Source.EXPORT and self.deliveries.newest(key.metric, key.month) is None
+        return "" if is_made or has_nothing else self.setbacks[source].given_up
+
+    def note(self, source: Source, key: SliceKey, error: Exception) -> None:
+        """A source did not give the slice. That it refused us is so for the whole run, but of the link to a file."""
+        is_final = isinstance(error, AccessDeniedError) and (
+            source != Source.REPORT or (key.subscription_id, key.metric) in self.reports.refused
+        )
+        what = key.month if source == Source.EXPORT else (key.month, key.metric)  # a delivery may tell both metrics
+        self.setbacks[source].note(what, f"{source.label}: {error}", is_final=is_final)
 
     @contextmanager
     def reading(self, month: date) -> Iterator["MonthReading"]:
@@ -78,7 +99,8 @@ class SubscriptionSources:
         One question for all months the run wants of this metric, as far as the quota lets one have.
         """
         known = self.controls.setdefault(metric, {})
-        if month not in known and (Source.QUERY, metric) not in self.lacking:
+        is_asked = (Source.QUERY, metric) not in self.lacking and not self.setbacks[Source.QUERY].given_up
+        if month not in known and is_asked:
             span = next(span for span in spans(self.months[metric], MOST_MONTHS) if month in span)
             try:
                 self._ask_control(metric, span, until)
@@ -86,8 +108,8 @@ class SubscriptionSources:
                 self.lacking[Source.QUERY, metric] = str(error)
             except (ThrottledError, SignInFailedError):
                 raise
-            except AzureError:
-                return None
+            except AzureError as error:
+                self.note(Source.QUERY, SliceKey(self.subscription_id, month, metric), error)
         return known.get(month)
 
     def _ask_control(self, metric: str, span: Sequence[date], until: date) -> None:
@@ -127,8 +149,11 @@ class MonthReading:
             if source == Source.QUERY and failures and is_held_with_resources:
                 failures.append("What was read before, with its resources, is kept.")
                 return Missing(key, source, CostReceipt.Verdict.FAILED, words(failures))
+            if told := self.sources.given_up(source, key):
+                failures.append(told)
+                continue
             try:
-                return read(key, lacks, failures)
+                found = read(key, lacks, failures)
             except (ThrottledError, SignInFailedError):
                 raise
             except NotOfferedError as error:
@@ -136,8 +161,14 @@ class MonthReading:
                 lacks.append(str(error))
             except LackError as error:
                 lacks.append(str(error))
+            except _StoppedError as error:
+                failures.append(f"{source.label}: {error}")
             except (AzureError, UnreadableFileError) as error:
                 failures.append(f"{source.label}: {error}")
+                self.sources.note(source, key, error)
+            else:
+                self.sources.setbacks[source].note_success()
+                return found
         verdict = CostReceipt.Verdict.FAILED if failures else CostReceipt.Verdict.NOT_OFFERED
         return Missing(key, Source.QUERY, verdict, words(failures or lacks))
 
@@ -162,7 +193,7 @@ class MonthReading:
             raise LackError("" if deliveries.failure else deliveries.lack)
         delivered = f"Cost export {run.export.name}, delivered {run.submitted_at:%Y-%m-%d %H:%M} UTC."
         if not is_recent(run, now=self.sources.now):
-            raise BadShapeError(f"{delivered} It has stopped since.")
+            raise _StoppedError(f"{delivered} It has stopped since.")
         files = self._delivered(run)
         whole_days = run.submitted_at.date() - timedelta(days=1)  # the day it was made is told in part at best
         found = self._content(key, files, Source.EXPORT, delivered, announced=run.rows)
@@ -184,8 +215,6 @@ class MonthReading:
     # --- a cost details report ---
 
     def _from_report(self, key: SliceKey, lacks: list[str], failures: list[str]) -> Found:
-        if told := self.sources.lacking.get((Source.REPORT, key.metric)):
-            raise LackError(told)
         files = self._reported(key)
         reason = words([*lacks, *failures])
         if files is None:
@@ -278,3 +307,7 @@ class MonthReading:
         """
         of_account = {row.subscription_id for row in files.subscriptions() if row.is_account}
         return key.subscription_id == self.sources.subscription_id or key.subscription_id in of_account
+
+
+class _StoppedError(AzureError):
+    """An export delivers no more: a judgement of the listing, after which older months may still be had from it."""

@@ -1,4 +1,4 @@
-"""Reports are ordered ahead and waited for together, by a run that shows that it is alive and asks nothing in vain."""
+"""Reports are ordered ahead and waited for together, by a run that shows that it is alive."""
 
 from datetime import datetime
 
@@ -6,9 +6,8 @@ import pytest
 
 from audit.models import SyncRun
 from audit.runs import RunLostError
-from costs.models import CostReceipt, Source
+from costs.models import Source
 from costs.report_orders import LONGEST_SILENCE_SECONDS, MOST_IN_THE_MAKING
-from governance.azure.simulator.faults import Fault
 from governance.tenancy import Scope, entered
 from tests.conftest import SimulatedTime, StartAzure, read_costs
 from tests.costs.test_sync import FEBRUARY, one_subscription
@@ -91,19 +90,3 @@ def test_a_run_that_was_taken_over_while_it_waited_stores_nothing(
         read_costs(contoso, today=azure.today, month=FEBRUARY)
 
     assert receipts_of(contoso) == []
-
-
-def test_reports_that_are_forbidden_are_asked_for_once_and_told_on_each_receipt(start_azure: StartAzure) -> None:
-    azure, contoso = one_subscription(start_azure, "ea-report")
-    azure.faults.add(Fault("forbidden", path=ORDERED))
-
-    summary = read_costs(contoso, today=azure.today)
-
-    assert summary.outcome == "partial"
-    assert len([path for _, path in azure.requests if ORDERED in path]) == 2  # of each metric
-    told = receipts_of(contoso, verdict=CostReceipt.Verdict.STORED)
-    assert len(told) == REPORTS
-    assert all("403" in row.source_reason for row in told)
-    azure.faults.clear()
-    assert read_costs(contoso, today=azure.today).outcome == "ok"
-    assert {row.source for row in assert_costs_are_true(azure, contoso).values()} == {Source.REPORT}
