@@ -26,6 +26,7 @@ from costs.lists import (
     RecordListFilter,
     RestatementListFilter,
     TrendFilter,
+    display_currency_of,
     record_rows,
     restatement_rows,
 )
@@ -69,7 +70,7 @@ class FiguresView(CostView):
         """Figures by currency, what they stand on, and how fresh that is."""
         self.filter_queryset(self.get_queryset())
         question: Question = self.asked.question()
-        answer = self.answer(question, self.asked.display_currency_asked)
+        answer = self.answer(question, display_currency_of(self.asked))
         told = {"metric": question.metric, "since": question.first, "until": question.last, **answer}
         return Response(self.get_serializer({**told, "coverage": self.coverage()}).data)
 

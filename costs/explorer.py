@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from costs.exchange import Money, UsedRate, converted
+from costs.exchange import Conversion, Money, UsedRate, converted
 from costs.figures import Compared
 from costs.models import CostedResource
 from costs.questions import RESOURCE, SUBSCRIPTION, TAG, Dimension, Question
@@ -40,10 +40,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class CutRow:
-    """What these parts cost together."""
+    """What these parts cost together; `keys` are the parts as the sums know them."""
 
     parts: tuple[Part, ...]
     amount: Decimal
+    keys: tuple[Key, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +120,26 @@ def cut_converted(question: Question, by: Sequence[Dimension], currency: str, *,
     return CutConverted(told.currency, told.total, told.rows, told.rest, told.rest_rows, apart, conversion.rates)
 
 
+def rows_converted(found: Cut, currency: str) -> Conversion:
+    """Each row of a cut in this currency, by its own currency and keys; by None in place of keys the rest of each.
+
+    At most eight queries.
+    """
+    listed = {(one.currency, row.keys) for one in found.currencies for row in one.rows}
+
+    def place(group: Group) -> tuple[str, tuple[Key, ...] | None]:
+        return group.currency, group.keys if (group.currency, group.keys) in listed else None
+
+    return converted(groups(found.question, found.by, per_day=True), currency, found.question.span, place)
+
+
 def _largest(rows: list[Group], top: int) -> list[Group]:
     return sorted(rows, key=lambda group: (-abs(group.amount), str(group.keys)))[:top]
 
 
 def _currency(currency: str, rows: list[Group], largest: list[Group], parts: "_Names") -> CutCurrency:
     total = sum((group.amount for group in rows), NOTHING)
-    shown = tuple(CutRow(parts.of(group.keys), group.amount) for group in largest)
+    shown = tuple(CutRow(parts.of(group.keys), group.amount, group.keys) for group in largest)
     rest = total - sum((row.amount for row in shown), NOTHING)
     return CutCurrency(currency, total, shown, rest, len(rows) - len(shown))
 

@@ -72,6 +72,7 @@ class CostOverview:
     month: Summary
     last: Comparison
     last_standing: Standing
+    by_month: Trend
     currencies: tuple[OfCurrency, ...]
 
     @property
@@ -100,7 +101,7 @@ def cost_overview(tenants: frozenset[UUID] | None, metric: str, *, today: date) 
     named |= {one.currency for one in (*this.total.amounts, *last.total.amounts)}
     found = [_of_currency(currency, this, last, by_month, by_day, cuts=cuts, moved=moved) for currency in sorted(named)]
     found.sort(key=lambda one: -abs(one.so_far or NOTHING))
-    return CostOverview(now, this, last.total, last.standing, tuple(found))
+    return CostOverview(now, this, last.total, last.standing, by_month, tuple(found))
 
 
 def _of_currency(

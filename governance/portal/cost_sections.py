@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from audit.models import ReportFile
+from costs.displayed import Displayed, displayed
 from costs.explorer import Cut, Movers, cut, movers
 from costs.figures import MONTH, Compared, Summary, Trend, summary, trend
 from costs.finality import last_day
@@ -22,6 +23,7 @@ from costs.spans import Span, months_before
 from costs.standing import State
 from costs.waste import waste, waste_total
 from governance.exports import Value
+from governance.portal.cost_display import in_one
 from governance.portal.report_parts import Heading, Section, Table, Tabled
 from governance.ui import charts
 from governance.ui.cells import MINUS, grouped, money
@@ -49,14 +51,17 @@ class Figures:
     months: Trend
     cuts: dict[str, Cut]
     moved: dict[str, Movers]
+    display: Displayed | None
 
     @classmethod
-    def of(cls, question: Question, *, today: date) -> Self:
-        """The figures of a month, and of the year before it."""
+    def of(cls, question: Question, *, currency: str, today: date) -> Self:
+        """The figures of a month, and of the year before it; in a display currency too, if there is one."""
         year = question.on(Span(months_before(question.first, MONTHS_KEPT - 1), question.last))
+        months = trend(year, MONTH, today=today)
         return cls(
             total=summary(question, today=today),
-            months=trend(year, MONTH, today=today),
+            months=months,
+            display=displayed(months, currency) if currency else None,
             cuts={kind: cut(question, (Dimension(kind),), today=today, top=TOP) for kind in BY},
             moved={kind: movers(question, (Dimension(kind),), today=today, top=MOST_MOVED) for kind in MOVED_BY},
         )
@@ -102,6 +107,12 @@ def totals(ground: Ground) -> Iterator[Section]:
         note += f": {STATE_WORDS[basis.state_before]}"
     table = ground.table("Against the month before", (Heading("Currency", 16), *_COMPARED), rows, f"{note}.")
     yield Section("totals", "Totals", tuple(words), figures=tuple(figures), tables=(table,) if rows else ())
+
+
+def display(ground: Ground) -> Iterator[Section]:
+    """All currencies in one, if that was asked for."""
+    if ground.figures.display:
+        yield in_one(ground.figures.display, ground, ground.question.first)
 
 
 def standing(ground: Ground) -> Iterator[Section]:
@@ -240,6 +251,7 @@ def verify(ground: Ground) -> Iterator[Section]:
 
 SECTIONS: tuple[Callable[[Ground], Iterator[Section]], ...] = (
     totals,
+    display,
     standing,
     by_currency,
     restatements,

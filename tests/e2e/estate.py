@@ -12,6 +12,8 @@ invitation into contoso.
 
 import time
 from dataclasses import asdict
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -21,6 +23,7 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import SyncRun
+from costs.rate_files import RateLine, take_rates
 from governance.access import Role
 from governance.azure.simulator.directory import B2C_DOMAIN, SIGN_IN_POLICY, Person
 from governance.azure.simulator.faults import Fault
@@ -38,6 +41,7 @@ from tests.portal.crawl import Address, addresses, demand_a_tag, files_of, invit
 RESOURCES = {"contoso": 130, "fabrikam": 60, "northwind": 40, "tailwind": 20}  # contoso fills three pages of a list
 PASSWORD = "a long and unusual sentence"
 HOST = "127.0.0.1"
+RATE_DAYS = 420
 LONG_SECONDS = 60 * 60  # longer than the browser tests take
 IVY = "ivy@elsewhere.example"
 SAM = Person("sam@contoso.example", "Sam")
@@ -131,6 +135,15 @@ def _spend(tenants: dict[str, Tenant]) -> None:
             for one in Subscription.objects.expected().order_by("name"):
                 fill(one, [row for row in rows if row.subscription_id == one.id][:24], today=today, currency=currency)
                 restate(one, today=today)
+    _publish_rates(today)
+
+
+def _publish_rates(today: date) -> None:
+    """A rate of the euro for each day of the year, and of the dollar but for the last weeks, in Swiss francs."""
+    days = [today - timedelta(days=number) for number in range(RATE_DAYS)]
+    euros = [RateLine(day, "EUR", "CHF", Decimal("0.93") + Decimal(day.day).scaleb(-4), "A bank") for day in days]
+    dollars = [RateLine(day, "USD", "CHF", Decimal("0.81"), "Another bank") for day in days[40:]]
+    take_rates([*euros, *dollars])
 
 
 def _group(tenants: dict[str, Tenant]) -> None:

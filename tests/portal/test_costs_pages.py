@@ -609,6 +609,8 @@ def test_a_foreign_export_is_refused_like_a_missing_one(charlie: User, shop: Sub
         ("/costs/explore/?by=resource&then=tag:env&period=last-month", 40),
         ("/costs/records/?period=last-month", 26),
         ("/costs/moved/?since=2020-01-01", 30),
+        ("/costs/?display_currency=CHF", 110),
+        ("/costs/explore/?by=resource&period=last-month&display_currency=EUR", 40),
     ],
 )
 def test_the_queries_do_not_grow_with_what_was_spent(
