@@ -21,18 +21,16 @@ from costs.page_lists import MONTHS_KEPT, label_of
 from costs.questions import Dimension, Question
 from costs.spans import Span, months_before
 from costs.standing import State
-from costs.waste import waste, waste_total
+from costs.waste import lasting_orphans, most_wasted, waste_total, waste_unknown
 from governance.exports import Value
 from governance.portal.cost_display import in_one
 from governance.portal.report_parts import Heading, Section, Table, Tabled
 from governance.ui import charts
 from governance.ui.cells import MINUS, grouped, money
-from inventory.models import Orphan
 
 TOP = 10  # of each kind in a table
 MOST_MOVED = 4  # up, and down, by each dimension
-ORPHANS_LOOKED_AT = 1_000  # the oldest: each is asked for its own cost
-WASTERS = 20  # that are named
+WASTERS = 20  # of each currency that are named
 BY = ("tenant", "subscription", "resource_group", "service", "resource")
 MOVED_BY = ("service", "subscription", "resource_group")
 FINALITY_WORDS = {
@@ -194,41 +192,25 @@ def restatements(ground: Ground) -> Iterator[Section]:
 
 
 def wasted(ground: Ground) -> Iterator[Section]:
-    """What orphans have cost since they are."""
+    """What orphans have cost since they are: in all, and those that wasted most."""
     tenants, metric = ground.question.tenants, ground.question.metric
     sums = waste_total(tenants, metric=metric)
-    lasting = Orphan.objects.open().for_tenants(tenants).filter(verdict=Orphan.Verdict.ORPHANED)
-    oldest = list(lasting.select_related("tenant").order_by("since", "id")[: ORPHANS_LOOKED_AT + 1])
-    own = waste(oldest[:ORPHANS_LOOKED_AT], today=ground.today, metric=metric)
-    unknown = sum(one.state is State.UNKNOWN for one in own.values())
     words = [
         f"{money(amount, currency)} wasted so far by what nothing uses now, as far as it is known."
         for currency, amount in sorted(sums.items())
     ] or ["No waste is known."]
-    if unknown:
+    if unknown := waste_unknown(lasting_orphans(tenants), metric=metric):
         words.append(f"Of {grouped(unknown)} orphans it is unknown: no source told what they cost.")
-    rows = sorted(
+    largest = most_wasted(tenants, today=ground.today, metric=metric, top=WASTERS)
+    rows: list[tuple[Value, ...]] = [
         (
-            (-abs(amount), one, currency, amount)
-            for one in oldest[:ORPHANS_LOOKED_AT]
-            for currency, amount in own[one.id].amounts.items()
-            if amount
-        ),
-        key=lambda row: (row[0], row[1].name),
-    )
-    told = [
-        (
-            one.name,
-            one.tenant.name,
-            f"{one.since:%Y-%m-%d}",
-            _amount(amount),
-            currency,
-            "at least" if own[one.id].unknown else "",
+            *(row.orphan.name, row.orphan.tenant.name, f"{row.orphan.since:%Y-%m-%d}"),
+            *(_amount(row.amount), currency, "at least" if row.waste.unknown else ""),
         )
-        for _, one, currency, amount in rows[:WASTERS]
+        for currency in sorted(largest)
+        for row in largest[currency]
     ]
-    note = "Of the 1,000 oldest orphans." if len(oldest) > ORPHANS_LOOKED_AT else ""
-    tables = (ground.table("Largest waste", _WASTE, told, note),) if told else ()
+    tables = (ground.table("Largest waste", _WASTE, rows, f"The {WASTERS} largest of each currency."),) if rows else ()
     yield Section("waste", "Waste so far", tuple(words), tables=tables)
 
 
