@@ -290,7 +290,8 @@ class RecordSerializer(OfSubscriptionSerializer):
 class RestatementSerializer(OfSubscriptionSerializer):
     """One replacement of a slice, in one currency: before + arrived + moved = after.
 
-    `arrived` is of days that had not been told yet, `moved` of days that had.
+    `arrived` is of days that had not been told yet, or not as a whole (the day of a reading and the one before);
+    `moved` of days that had.
     """
 
     before = AmountField()

@@ -173,7 +173,7 @@ def restatements(ground: Ground) -> Iterator[Section]:
         return
     words += [
         f"{_signed(one.moved)} {one.currency} of what had been told moved, and {_signed(one.arrived)} {one.currency}"
-        f" arrived of days that had not been told, in {grouped(one.slices)} months of subscriptions."
+        f" arrived of days that had not been told as a whole, in {grouped(one.slices)} months of subscriptions."
         for one in found.totals
     ]
     rows: list[tuple[Value, ...]] = [

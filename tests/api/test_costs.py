@@ -498,8 +498,9 @@ def test_what_moved_most_is_told_and_the_others_are_counted(as_alice: Program, c
 @pytest.mark.usefixtures("restated")
 def test_lines_are_narrowed_and_sorted(as_alice: Program, shop: Subscription) -> None:
     told = [one._replace(amount=one.amount * 2) for one in _as_restated()]
-    store(shop, NOVEMBER, told, read_at=READ_AT.replace(day=27))
-    key = next(row["id"] for row in as_alice.rows("costs/restatements/", currency="EUR", since="2025-11-27"))
+    store(shop, NOVEMBER, _as_restated(), read_at=READ_AT.replace(day=27))  # so that the 25th has been told as a whole
+    store(shop, NOVEMBER, told, read_at=READ_AT.replace(day=28))
+    key = next(row["id"] for row in as_alice.rows("costs/restatements/", currency="EUR", since="2025-11-28"))
     path = f"costs/restatements/{key}/lines/"
 
     assert [row["day"][8:] for row in as_alice.rows(path)] == ["03", "03", "25"]
