@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from costs.exchange import Converted, Money, RatesOf, UsedRate, rates_told
-from costs.figures import DAY, Point, Trend, trend_converted
+from costs.figures import DAY, Course, Point, trend_converted
 from costs.overview import BLOCKS, STATE_WORDS, label_of_span
 from costs.standing import State
 from governance.ui import charts
@@ -17,7 +17,7 @@ MOST_RATES = 60  # listed one by one on a page; files and the API name all
 class Displayed:
     """A trend in a display currency. `amounts`: by point, None where that is unknown; what has no rate is in none."""
 
-    trend: Trend
+    trend: Course
     currency: str
     amounts: tuple[Converted | None, ...]
     total: Converted
@@ -55,7 +55,7 @@ class Displayed:
         return max(0, len(self.rates) - MOST_RATES)
 
 
-def displayed(found: Trend, currency: str) -> Displayed:
+def displayed(found: Course, currency: str) -> Displayed:
     """A trend in this currency. At most eight queries."""
     conversion = trend_converted(found.question, found.by, currency)
     amounts = tuple(None if point.state is State.UNKNOWN else conversion.of(point.span.first) for point in found.points)
@@ -69,7 +69,7 @@ def displayed(found: Trend, currency: str) -> Displayed:
     )
 
 
-def _chart(found: Trend, amounts: Sequence[Converted | None], currency: str) -> charts.Columns:
+def _chart(found: Course, amounts: Sequence[Converted | None], currency: str) -> charts.Columns:
     points = list(zip(found.points, amounts, strict=True))
     title = f"By {'day' if found.by == DAY else 'month'}, all in {currency}"
     series = {"cost": [None if one is None or one.is_apart else one.amount for _, one in points]}

@@ -12,10 +12,10 @@ from django.urls import reverse
 
 from costs.displayed import Displayed, displayed
 from costs.explorer import Cut, CutCurrency, CutRow, Part, cut, cut_converted
-from costs.figures import DAY, MONTH, Trend, trend
+from costs.figures import DAY, MONTH, Course, known
 from costs.overview import BLOCKS, STATE_WORDS, label_of_span
 from costs.questions import RESOURCE, SUBSCRIPTION, TAG, Dimension, Question, TagCondition
-from costs.standing import State
+from costs.standing import State, standing_of
 from costs.sums import Kind, groups
 from governance.filters import Words
 from governance.money import NOTHING
@@ -78,9 +78,11 @@ def explore(
 
     `asked` is the page's address. Constant queries. Raises UnanswerableError.
     """
-    found = cut(question, by, today=today, top=TOP)
+    daily = known(question, today=today)
+    standing = standing_of(question, today=today, marks=daily.marks)
+    found = cut(question, by, today=today, top=TOP, standing=standing)
     step = DAY if question.span.days <= MOST_DAYS_BY_DAY else MONTH
-    over_time = trend(question, step, today=today)
+    over_time = daily.course(question.span, step)
     currencies = tuple(_explored(one, by, asked, _stacked(question, by[0], one, over_time)) for one in found.currencies)
     if not currency:
         return Exploration(found, currencies, step, None, None)
@@ -147,7 +149,7 @@ def _narrowed(asked: QueryDict, parts: Sequence[Part]) -> QueryDict | None:
 # --- the chart ---
 
 
-def _stacked(question: Question, dimension: Dimension, one: CutCurrency, over_time: Trend) -> charts.Columns:
+def _stacked(question: Question, dimension: Dimension, one: CutCurrency, over_time: Course) -> charts.Columns:
     """The largest values of the first dimension on top of each other, the rest in grey."""
     sums = _by_point(question, dimension, _largest(one), one.currency, over_time.by)
     labels = [label_of_span(point.span, over_time.by) for point in over_time.points]

@@ -68,7 +68,7 @@ def explorer(request: HttpRequest) -> HttpResponse:
         asked.is_valid()
         return _refused(request, "costs/explore.html", asked)
     context = {**_usual(asked), "found": found, "by": asked.dimensions, "standing": found.found.standing}
-    context |= {"question": question, "currencies": display_currencies()}
+    context |= {"question": question, "currencies": display_currencies(), **_offered()}
     return render(request, "costs/explore.html", context)
 
 
@@ -117,7 +117,7 @@ def moved(request: HttpRequest) -> HttpResponse:
         tenants=tenants_asked_for(asked),
         subscription=folded(wanted) if wanted else None,
     )
-    return render(request, "costs/moved.html", {**_usual(asked), "found": found, "since": since})
+    return render(request, "costs/moved.html", {**_usual(asked), **_offered(), "found": found, "since": since})
 
 
 def _overview(tenants: frozenset[UUID] | None, metric: Metric) -> CostOverview:
@@ -144,16 +144,18 @@ def _usual(asked: Any) -> dict[str, Any]:
         "coverage": coverage_asked_for(asked, "costs"),
         "metric": _metric(asked),
         "metrics": Metric.choices,
-        "periods": PERIODS,
-        "choices": filter_choices(),
-        "listing": EXPLORER,
         "today": _today(),
     }
 
 
+def _offered() -> dict[str, Any]:
+    """What the forms of these pages offer."""
+    return {"periods": PERIODS, "choices": filter_choices(), "listing": EXPLORER}
+
+
 def _refused(request: HttpRequest, template: str, asked: Any) -> HttpResponse:
-    context = {"filter": asked, "problems": asked.problems(), "metrics": Metric.choices, "periods": PERIODS}
-    context |= {"choices": filter_choices(), "listing": EXPLORER, "currencies": display_currencies()}
+    context = {"filter": asked, "problems": asked.problems(), "metrics": Metric.choices, **_offered()}
+    context["currencies"] = display_currencies()
     return render(request, template, context, status=400)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 from audit.models import ReportFile
 from costs.displayed import Displayed, displayed
 from costs.explorer import Cut, Movers, cut, movers
-from costs.figures import MONTH, Compared, Summary, Trend, summary, trend
+from costs.figures import MONTH, Compared, Course, Summary, known, summary_of
 from costs.finality import last_day
 from costs.models import Finality, Metric
 from costs.moved import moved_since
@@ -46,7 +46,7 @@ class Figures:
     """What the sections tell, asked once. Constant queries."""
 
     total: Summary
-    months: Trend
+    months: Course
     cuts: dict[str, Cut]
     moved: dict[str, Movers]
     display: Displayed | None
@@ -54,14 +54,19 @@ class Figures:
     @classmethod
     def of(cls, question: Question, *, currency: str, today: date) -> Self:
         """The figures of a month, and of the year before it; in a display currency too, if there is one."""
-        year = question.on(Span(months_before(question.first, MONTHS_KEPT - 1), question.last))
-        months = trend(year, MONTH, today=today)
+        year = known(question.on(Span(months_before(question.first, MONTHS_KEPT - 1), question.last)), today=today)
+        total, months = summary_of(year, question, today=today), year.course(year.question.span, MONTH)
         return cls(
-            total=summary(question, today=today),
+            total=total,
             months=months,
             display=displayed(months, currency) if currency else None,
-            cuts={kind: cut(question, (Dimension(kind),), today=today, top=TOP) for kind in BY},
-            moved={kind: movers(question, (Dimension(kind),), today=today, top=MOST_MOVED) for kind in MOVED_BY},
+            cuts={
+                kind: cut(question, (Dimension(kind),), today=today, top=TOP, standing=total.standing) for kind in BY
+            },
+            moved={
+                kind: movers(question, (Dimension(kind),), today=today, top=MOST_MOVED, known=year.marks)
+                for kind in MOVED_BY
+            },
         )
 
     @property
