@@ -42,7 +42,6 @@ from tenants.models import (
 from tenants.tokens import revoke_token
 from tests.api.bearers import let_in, take_b2c, token_of
 from tests.conftest import sync
-from tests.costs.crawled import disk_of
 from tests.portal.crawl import (
     METHODS,
     SAFE,
@@ -64,6 +63,7 @@ from tests.portal.crawl import (
     whose_session_expired,
     with_bearer,
 )
+from tests.portal.parameters import OF_NOBODY, of_costs, of_resources
 
 # Open to everybody, signed in or not. Everything else is for people.
 SIGNING_IN = {
@@ -454,9 +454,9 @@ def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], l
 def _examples(world: World, one: Side) -> dict[str, list[str]]:
     """What each parameter can be asked of this tenant."""
     return {
-        **WORDS_OF_NOBODY,
-        **_of_resources(one),
-        **_of_costs(one),
+        **OF_NOBODY,
+        **of_resources(one),
+        **of_costs(one),
         "tenant": [one.tenant.name, str(one.tenant.id), one.tenant.name.upper()],
         "group": [f"group-of-{one.tenant.name}"],
         "key": [f"tag-of-{one.tenant.name}"],
@@ -465,68 +465,6 @@ def _examples(world: World, one: Side) -> dict[str, list[str]]:
         "cursor": [cursor_of(world, "alice" if one is world.contoso else "charlie")],
         "month": [f"{datetime.now(UTC):%Y-%m}"],
     }
-
-
-def _of_resources(one: Side) -> dict[str, list[str]]:
-    """Values that one resource of the tenant has, and names that no other tenant's has."""
-    with entered(Scope.of(one.tenant.id)):
-        row = Resource.objects.select_related("subscription").get(id=one.keys["resource"])
-        names = sorted(Resource.objects.values_list("name", flat=True))
-        groups = Resource.objects.values_list("resource_group", flat=True)
-        unique, group = (next(name for name in found if name in one.markers) for found in (names, groups))
-        tags = Resource.objects.exclude(tags={}).first().tags
-    name, value = next(iter(tags.items()))
-    return {
-        "subscription": [row.subscription.subscription_id],
-        "type": [row.type],
-        "region": [row.location],
-        "resource_group": [group],
-        "tag": [name, f"{name}:{value}", f"costtag-of-{one.tenant.name}"],
-        "q": [unique],
-    }
-
-
-def _of_costs(one: Side) -> dict[str, list[str]]:
-    return {
-        "service": [f"service-of-{one.tenant.name}"],
-        "charge_type": [f"charge-of-{one.tenant.name}"],
-        "resource": [disk_of(one.tenant)],
-        "by": ["resource", f"service,tag:costtag-of-{one.tenant.name}", "month"],
-        "then": ["resource", f"tag:costtag-of-{one.tenant.name}"],
-    }
-
-
-WORDS_OF_NOBODY = {  # the same whoever asks
-    "columns": ["name,tenant,azure_id"],
-    "deleted": ["no", "yes", "any"],
-    "orphaned": ["yes", "no", "unknown"],
-    "changed_since": ["2020-01-01"],
-    "since": ["2020-01-01"],
-    "until": ["2199-01-01"],
-    "baseline": ["any"],
-    "field": ["tags"],
-    "rule": ["disk-unattached"],
-    "verdict": ["any"],
-    "ended": ["any"],
-    "older_than": ["0"],
-    "state": ["active", "revoked"],
-    "verb": ["tenant.connected", "run.finished"],
-    "chain": ["platform", "tenants"],
-    "kind": ["resources", "deleted", "process"],
-    "outcome": ["partial", "done"],
-    "role": ["admin", "reader"],
-    "sort": ["name", "-name"],
-    "page": ["1", "2"],
-    "page_size": ["1000"],
-    "status": ["done"],
-    "format": ["csv"],
-    "metric": ["actual", "amortized"],
-    "currency": ["EUR"],
-    "display_currency": ["EUR"],
-    "moved": ["yes", "any"],
-    "top": ["1"],
-    "period": ["13-months"],
-}
 
 
 PARTS = 4  # of the parameters, so that several processes share the longest crawl of all
