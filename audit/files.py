@@ -26,7 +26,7 @@ from audit.runs import SILENCE_MEANS_DEAD, is_dead, this_process
 from audit.trail import Target, record_concerning
 from audit.verbs import Verb
 from governance import storage
-from governance.bulk import in_batches
+from governance.batches import in_batches
 from governance.schedules import KEPT_DAYS
 from governance.tenancy import Scope, entered, require_in_scope
 

@@ -133,6 +133,11 @@ class ActiveRun:
                 raise RunLostError(f"Run {self.id} was taken over by another process.")
             yield
 
+    def beat(self) -> None:
+        """A sign of life while the run waits. Raises RunLostError when the run is no longer ours."""
+        with self.page():
+            pass
+
     def conclude(
         self, outcome: Outcome, *, reason: str = "", receipts: Sequence[CoverageReceipt] | None = None
     ) -> None:

@@ -68,6 +68,7 @@ class Verb(TextChoices):
     RUN_FINISHED = "run.finished", "Finished a run"
 
     # --- costs ---
+    COSTS_IMPORT_BEGUN = "costs.import_begun", "Began to import costs from files"
     COSTS_IMPORTED = "costs.imported", "Imported costs from files"
 
     # --- the trail itself ---

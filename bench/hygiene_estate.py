@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from bench.estate import settle
 from governance import bulk
+from governance.batches import pages_by_key
 from governance.keys import new_id
 from governance.tenancy import Scope, entered
 from inventory.models import HygieneState, Orphan, Resource, ResourceChange, TagRule
@@ -38,7 +39,7 @@ def fill() -> dict[str, Any]:
 def _fill_tenant(tenant: Tenant, now: datetime) -> None:
     rows = Resource.objects.for_tenant(tenant.id)
     columns = ("id", "subscription_id", "name", "type", "location", "resource_group")
-    for page in bulk.pages_by_key(rows, *columns):
+    for page in pages_by_key(rows, *columns):
         with transaction.atomic():
             bulk.insert(ResourceChange, CHANGE_COLUMNS, list(_changes(tenant.id, page, now)))
             bulk.insert(Orphan, ORPHAN_COLUMNS, list(_orphans(tenant.id, page, now)))

@@ -10,7 +10,7 @@ from typing import Any
 from audit.actions import ask_for_file
 from audit.files import every_file
 from bench.estate import EMAIL
-from governance.bulk import pages_by_key
+from governance.batches import pages_by_key
 from governance.portal.tasks import make_file
 from governance.tenancy import entered
 from inventory.models import Resource

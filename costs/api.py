@@ -1,7 +1,8 @@
-"""/api/v1/costs/: summary/, trend/, cut/, records/, moved/, and restatements/ with their lines."""
+"""/api/v1/costs/: summary/, trend/, cut/, movers/, waste/, records/, moved/, and restatements/ with their lines."""
 
 from collections.abc import Sequence
 from dataclasses import fields
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -12,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from costs.exchange import Conversion
-from costs.explorer import cut, cut_converted
+from costs.explorer import cut, cut_converted, movers
 from costs.figures import DAY, summary, total_converted, trend, trend_converted
 from costs.lists import (
     LINE_SORTS,
@@ -26,11 +27,14 @@ from costs.lists import (
     RecordListFilter,
     RestatementListFilter,
     TrendFilter,
+    display_currency_of,
     record_rows,
     restatement_rows,
 )
 from costs.models import CostedResource, CostRecord, CostTag, DailyCost, Restatement, RestatementLine
 from costs.questions import Question
+from costs.ranked_lists import MoversFilter, WasteFilter
+from costs.ranked_serializers import MoversSerializer, WasteSerializer
 from costs.serializers import (
     CutSerializer,
     LineSerializer,
@@ -40,7 +44,11 @@ from costs.serializers import (
     SummarySerializer,
     TrendSerializer,
 )
+from costs.standing import standing_of
+from costs.waste import Wasted, most_wasted, waste_total, waste_unknown
 from governance.access import Permission, get_visible_or_404
+from governance.money import NOTHING
+from inventory.models import Orphan
 from tenants.api import CoveredViewSet
 
 RESTATEMENT_ID = OpenApiParameter("restatement_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
@@ -60,16 +68,16 @@ class FiguresView(CostView):
     pagination_class: Any = None
     passed_through: ClassVar[frozenset[str]] = frozenset()
 
-    def get_queryset(self) -> QuerySet[DailyCost]:
+    def get_queryset(self) -> QuerySet[Any]:
         """What the filters look at; the figures ask for themselves."""
-        rows: QuerySet[DailyCost] = DailyCost.objects.all()
+        rows: QuerySet[Any] = DailyCost.objects.all()
         return rows
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Figures by currency, what they stand on, and how fresh that is."""
         self.filter_queryset(self.get_queryset())
         question: Question = self.asked.question()
-        answer = self.answer(question, self.asked.display_currency_asked)
+        answer = self.answer(question, display_currency_of(self.asked))
         told = {"metric": question.metric, "since": question.first, "until": question.last, **answer}
         return Response(self.get_serializer({**told, "coverage": self.coverage()}).data)
 
@@ -127,6 +135,53 @@ class CostCutView(FiguresView):
         converted = cut_converted(question, by, currency, top=top) if currency else None
         words = [dimension.word for dimension in by]
         return {"by": words, "currencies": found.currencies, "standing": found.standing, "converted": converted}
+
+
+class CostMoversView(FiguresView):
+    """What rose and fell most against the time before, as far as the days are whole; this month if none are given."""
+
+    serializer_class = MoversSerializer
+    filterset_class = MoversFilter
+
+    def answer(self, question: Question, currency: str) -> dict[str, Any]:
+        """Rows by currency."""
+        by, top = self.asked.form.cleaned_data["by"], int(self.asked.form.cleaned_data["top"] or TOP)
+        today = timezone.now().date()
+        found = movers(question, by, today=today, top=top)
+        currencies = [
+            {"currency": one, "up": found.up.get(one, ()), "down": found.down.get(one, ())}
+            for one in sorted(found.up.keys() | found.down.keys())
+        ]
+        words = [dimension.word for dimension in by]
+        standing = standing_of(question, today=today)
+        return {"by": words, "compared": found, "currencies": currencies, "standing": standing}
+
+
+class CostWasteView(FiguresView):
+    """What orphans have cost since nothing uses them: in all, and those that wasted most."""
+
+    serializer_class = WasteSerializer
+    filterset_class = WasteFilter
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Orphans in scope."""
+        rows: QuerySet[Any] = Orphan.objects.all()
+        return rows
+
+    def answer(self, question: Question, currency: str) -> dict[str, Any]:
+        """Rows by currency."""
+        today, orphans = timezone.now().date(), self.asked.orphans
+        about = {"metric": question.metric, "orphans": orphans}
+        totals = waste_total(question.tenants, **about)
+        largest = most_wasted(
+            question.tenants, today=today, top=int(self.asked.form.cleaned_data["top"] or TOP), **about
+        )
+        return {
+            "orphans": orphans.count(),
+            "unknown": waste_unknown(orphans, metric=question.metric),
+            "currencies": [_wasted(one, totals[one], largest.get(one, ())) for one in sorted(totals)],
+            "standing": standing_of(question, today=today),
+        }
 
 
 class RecordView(CostView):
@@ -213,6 +268,12 @@ class RestatementLineView(CostView):
         for line in page:
             line.azure_id = named.get(line.azure_id_hash, "")
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+
+def _wasted(currency: str, total: Decimal, rows: Sequence[Wasted]) -> dict[str, Any]:
+    """One currency of what is wasted."""
+    rest = total - sum((row.amount for row in rows), NOTHING)
+    return {"currency": currency, "total": total, "rows": rows, "rest": rest}
 
 
 def _total(conversion: Conversion) -> dict[str, Any]:

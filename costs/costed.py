@@ -9,9 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from costs.models import CostedResource
+from costs.naming import hold_names
 from costs.resource_ids import LONGEST_ID, LONGEST_REGION, parts_of
 from costs.rows import CostLine
 from governance import bulk
+from governance.batches import in_batches
 from governance.keys import new_id
 
 REMEMBERED_RESOURCES = 50_000
@@ -50,8 +52,10 @@ class CostedResources:
             self.write()
 
     def write(self) -> None:
-        """Write the resources that the database does not know. Sorted, so that two writers do not cross."""
-        for keys in bulk.in_batches(sorted(self.unwritten)):
+        """Write the resources that the database does not know. The names of the tenant are held from then on."""
+        if self.unwritten:
+            hold_names(self.tenant_id)
+        for keys in in_batches(sorted(self.unwritten)):
             there = CostedResource.objects.for_tenant(self.tenant_id).filter(azure_id_hash__in=keys)
             known = set(there.values_list("azure_id_hash", flat=True))
             rows = [self._row(key) for key in keys if key not in known]

@@ -45,15 +45,21 @@ class UsedRate:
 
 @dataclass(slots=True)
 class Converted:
-    """One amount: what could be converted, and what stays apart, by its own currency."""
+    """One amount: what could be converted, if `some` could, and what stays apart, by its own currency."""
 
     amount: Decimal = NOTHING
     apart: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    some: bool = False
 
     @property
     def without_rate(self) -> list["Money"]:
         """What stays apart, by currency."""
         return [Money(currency, self.apart[currency]) for currency in sorted(self.apart)]
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether there is something and none of it could be converted: `amount` says nothing then."""
+        return bool(self.apart) and not self.some
 
 
 class Money(NamedTuple):
@@ -79,6 +85,7 @@ class Conversion:
     def total(self) -> Converted:
         """All of them together."""
         found = Converted(sum((one.amount for one in self.amounts.values()), NOTHING))
+        found.some = any(one.some for one in self.amounts.values())
         for one in self.amounts.values():
             for currency, amount in one.apart.items():
                 found.apart[currency] += amount
@@ -96,10 +103,44 @@ def converted(groups: Iterable[Group], currency: str, span: Span, key_of: Callab
         if worth is None:
             total.apart[group.currency] += group.amount
         else:
-            total.amount = PRECISE.add(total.amount, worth)
+            total.amount, total.some = PRECISE.add(total.amount, worth), True
     for total in sums.values():
         total.amount = rounded(total.amount)
     return Conversion(currency, dict(sums), table.used())
+
+
+@dataclass(frozen=True, slots=True)
+class RatesOf:
+    """The rates of one currency by one publisher that were used: how many, and of which days the first and last are."""
+
+    base: str
+    source: str
+    number: int
+    first: date
+    last: date
+
+    @property
+    def words(self) -> str:
+        """At the rate of which day, and whose it is."""
+        if self.number == 1:
+            return f"converted at the rate of {self.first} ({self.source})"
+        return f"converted at the rates of {self.first} to {self.last} ({self.source}), each day at its own"
+
+
+def rates_told(rates: Iterable[UsedRate]) -> tuple[RatesOf, ...]:
+    """Rates in use as people are told of them, by currency and publisher."""
+    found: dict[tuple[str, str], list[date]] = defaultdict(list)
+    for one in rates:
+        found[one.base, one.rate.source].append(one.rate.day)
+    return tuple(
+        RatesOf(base, source, len(days), min(days), max(days)) for (base, source), days in sorted(found.items())
+    )
+
+
+def display_currencies() -> list[str]:
+    """The currencies that there are rates of, in order: none without rates. One query."""
+    pairs = ExchangeRate.objects.order_by().values_list("base", "quote").distinct()
+    return sorted({code for pair in pairs for code in pair})
 
 
 class _Rates:

@@ -10,12 +10,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from costs.exchange import Money, UsedRate, converted
+from costs.exchange import Conversion, Money, UsedRate, converted
 from costs.figures import Compared
 from costs.models import CostedResource
 from costs.questions import RESOURCE, SUBSCRIPTION, TAG, Dimension, Question
 from costs.spans import Span
-from costs.standing import Standing, State, marks_of, standing_of
+from costs.standing import Marks, Standing, State, marks_of, standing_of
 from costs.sums import Group, Key, Kind, groups
 from governance.money import NOTHING
 from tenants.models import Subscription, Tenant
@@ -40,10 +40,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class CutRow:
-    """What these parts cost together."""
+    """What these parts cost together; `keys` are the parts as the sums know them."""
 
     parts: tuple[Part, ...]
     amount: Decimal
+    keys: tuple[Key, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,13 @@ class Movers:
     down: dict[str, tuple[Mover, ...]]
 
 
-def cut(question: Question, by: Sequence[Dimension], *, today: date, top: int = TOP) -> Cut:
-    """Costs by one or two dimensions. At most fifteen queries. Raises UnanswerableError."""
+def cut(
+    question: Question, by: Sequence[Dimension], *, today: date, top: int = TOP, standing: Standing | None = None
+) -> Cut:
+    """Costs by one or two dimensions. At most fifteen queries. Raises UnanswerableError.
+
+    `standing` is the question's, where it was asked for already.
+    """
     found: dict[str, list[Group]] = defaultdict(list)
     for group in groups(question, by):
         found[group.currency].append(group)
@@ -106,7 +112,7 @@ def cut(question: Question, by: Sequence[Dimension], *, today: date, top: int = 
     parts = _Names(by, [group.keys for rows in largest.values() for group in rows])
     currencies = [_currency(currency, rows, largest[currency], parts) for currency, rows in found.items()]
     currencies.sort(key=lambda one: (-len(found[one.currency]), one.currency))
-    return Cut(question, tuple(by), tuple(currencies), standing_of(question, today=today))
+    return Cut(question, tuple(by), tuple(currencies), standing or standing_of(question, today=today))
 
 
 def cut_converted(question: Question, by: Sequence[Dimension], currency: str, *, top: int = TOP) -> CutConverted:
@@ -119,29 +125,42 @@ def cut_converted(question: Question, by: Sequence[Dimension], currency: str, *,
     return CutConverted(told.currency, told.total, told.rows, told.rest, told.rest_rows, apart, conversion.rates)
 
 
+def rows_converted(found: Cut, currency: str) -> Conversion:
+    """Each row of a cut in this currency, by its own currency and keys; by None in place of keys the rest of each.
+
+    At most eight queries.
+    """
+    listed = {(one.currency, row.keys) for one in found.currencies for row in one.rows}
+
+    def place(group: Group) -> tuple[str, tuple[Key, ...] | None]:
+        return group.currency, group.keys if (group.currency, group.keys) in listed else None
+
+    return converted(groups(found.question, found.by, per_day=True), currency, found.question.span, place)
+
+
 def _largest(rows: list[Group], top: int) -> list[Group]:
     return sorted(rows, key=lambda group: (-abs(group.amount), str(group.keys)))[:top]
 
 
 def _currency(currency: str, rows: list[Group], largest: list[Group], parts: "_Names") -> CutCurrency:
     total = sum((group.amount for group in rows), NOTHING)
-    shown = tuple(CutRow(parts.of(group.keys), group.amount) for group in largest)
+    shown = tuple(CutRow(parts.of(group.keys), group.amount, group.keys) for group in largest)
     rest = total - sum((row.amount for row in shown), NOTHING)
     return CutCurrency(currency, total, shown, rest, len(rows) - len(shown))
 
 
 def movers(
-    question: Question, by: Sequence[Dimension], *, today: date, against: Span | None = None, top: int = 5
+    question: Question, by: Sequence[Dimension], *, today: date, known: Marks | None = None, top: int = 5
 ) -> Movers:
-    """What rose and fell most against other days (the time before, if not said), as far as the days are whole.
+    """What rose and fell most against the time before, as far as the days are whole.
 
-    At most twenty queries. Raises UnanswerableError.
+    At most twenty queries. Raises UnanswerableError. `known` are the marks of both times, where they were asked for.
     """
-    marks = marks_of(question, today=today)
+    marks = known.on(question.span) if known else marks_of(question, today=today)
     span = Span(question.first, marks.finished_until or question.last)
-    before = against or span.before()
+    before = span.before()
     asked = question.on(before)
-    marks_before = marks_of(asked, today=today)
+    marks_before = known.on(before) if known else marks_of(asked, today=today)
     if State.UNKNOWN in {marks.of_span(span), marks_before.of_span()}:
         differences = []
     else:

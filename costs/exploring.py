@@ -10,11 +10,12 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.urls import reverse
 
-from costs.explorer import Cut, CutCurrency, CutRow, Part, cut
-from costs.figures import DAY, MONTH, Trend, trend
+from costs.displayed import Displayed, displayed
+from costs.explorer import Cut, CutCurrency, CutRow, Part, cut, cut_converted
+from costs.figures import DAY, MONTH, Course, known
 from costs.overview import BLOCKS, STATE_WORDS, label_of_span
 from costs.questions import RESOURCE, SUBSCRIPTION, TAG, Dimension, Question, TagCondition
-from costs.standing import State
+from costs.standing import State, standing_of
 from costs.sums import Kind, groups
 from governance.filters import Words
 from governance.money import NOTHING
@@ -49,7 +50,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """One currency: its total, its rows, what is left over, and the chart."""
+    """One currency, or all of them in one: its total, its rows, what is left over, and the chart."""
 
     currency: str
     total: Decimal
@@ -61,33 +62,38 @@ class Explored:
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
-    """The whole answer."""
+    """The whole answer. `display` and `all_in_one` are of the display currency, None if none is asked for."""
 
     found: Cut
     currencies: tuple[Explored, ...]
     by: str
+    display: Displayed | None
+    all_in_one: Explored | None
 
 
-def explore(question: Question, by: Sequence[Dimension], asked: QueryDict, *, today: date) -> Exploration:
-    """Costs by one or two dimensions, with chart and links; `asked` is the page's address. Constant queries.
+def explore(
+    question: Question, by: Sequence[Dimension], asked: QueryDict, *, currency: str = "", today: date
+) -> Exploration:
+    """Costs by one or two dimensions, with chart and links, in a display currency too if there is one.
 
-    Raises UnanswerableError.
+    `asked` is the page's address. Constant queries. Raises UnanswerableError.
     """
-    found = cut(question, by, today=today, top=TOP)
+    daily = known(question, today=today)
+    standing = standing_of(question, today=today, marks=daily.marks)
+    found = cut(question, by, today=today, top=TOP, standing=standing)
     step = DAY if question.span.days <= MOST_DAYS_BY_DAY else MONTH
-    over_time = trend(question, step, today=today)
-    currencies = tuple(
-        Explored(
-            currency=one.currency,
-            total=one.total,
-            rows=tuple(_row(row, one, by, asked) for row in one.rows),
-            rest=one.rest,
-            rest_rows=one.rest_rows,
-            chart=_stacked(question, by[0], one, over_time),
-        )
-        for one in found.currencies
-    )
-    return Exploration(found, currencies, step)
+    over_time = daily.course(question.span, step)
+    currencies = tuple(_explored(one, by, asked, _stacked(question, by[0], one, over_time)) for one in found.currencies)
+    if not currency:
+        return Exploration(found, currencies, step, None, None)
+    display = displayed(over_time, currency)
+    in_one = _explored(cut_converted(question, by, currency, top=TOP), by, asked, display.chart)
+    return Exploration(found, currencies, step, display, in_one)
+
+
+def _explored(one: CutCurrency, by: Sequence[Dimension], asked: QueryDict, chart: charts.Columns) -> Explored:
+    rows = tuple(_row(row, one, by, asked) for row in one.rows)
+    return Explored(one.currency, one.total, rows, one.rest, one.rest_rows, chart)
 
 
 # --- links ---
@@ -99,7 +105,7 @@ def _row(row: CutRow, one: CutCurrency, by: Sequence[Dimension], asked: QueryDic
     narrowed = _narrowed(asked, row.parts)
     if narrowed is None:
         return Row(cells, row.amount, share, "")
-    for name in ("by", "then"):
+    for name in ("by", "then", "display_currency"):
         narrowed.pop(name, None)
     return Row(cells, row.amount, share, f"{reverse('costs:records')}?{narrowed.urlencode()}")
 
@@ -143,7 +149,7 @@ def _narrowed(asked: QueryDict, parts: Sequence[Part]) -> QueryDict | None:
 # --- the chart ---
 
 
-def _stacked(question: Question, dimension: Dimension, one: CutCurrency, over_time: Trend) -> charts.Columns:
+def _stacked(question: Question, dimension: Dimension, one: CutCurrency, over_time: Course) -> charts.Columns:
     """The largest values of the first dimension on top of each other, the rest in grey."""
     sums = _by_point(question, dimension, _largest(one), one.currency, over_time.by)
     labels = [label_of_span(point.span, over_time.by) for point in over_time.points]

@@ -4,14 +4,14 @@ Where nothing was read the answer is unknown, never zero: `Standing` says what i
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from costs.exchange import Conversion, converted
 from costs.questions import Question
-from costs.spans import Span
+from costs.spans import Span, months_before
 from costs.standing import Marks, Standing, State, marks_of, standing_of
 from costs.sums import Group, groups
 from governance.money import NOTHING
@@ -73,68 +73,90 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Trend:
+class Course:
     """Costs over time. A currency that occurs has an amount, if zero, in each point that is not unknown."""
 
     question: Question
     by: str
     currencies: tuple[str, ...]
     points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trend(Course):
+    """Costs over time, and what they stand on."""
+
     standing: Standing
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the figures of any days within a question's are worked out from: its daily sums, how whole its days are."""
+
+    question: Question
+    marks: Marks
+    daily: tuple[Group, ...]
+
+    def compared(self, span: Span, before: Span) -> Comparison:
+        """The total of some days against that of others, all within these."""
+        state, state_before = self.marks.on(span).of_span(), self.marks.on(before).of_span()
+        now, then = self._totals(span), self._totals(before)
+        is_unknown = state_before is State.UNKNOWN
+        amounts = [
+            Compared(currency, now.get(currency, NOTHING), None if is_unknown else then.get(currency, NOTHING))
+            for currency in now.keys() | then.keys()
+        ]
+        by_size = sorted(amounts, key=lambda one: (-abs(one.amount), one.currency))
+        return Comparison(span, before, state, state_before, tuple(by_size))
+
+    def course(self, span: Span, by: str) -> Course:
+        """Costs by day or month of some days within these."""
+        sums: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
+        for day, currency, amount in self._days(span):
+            sums[day if by == DAY else day.replace(day=1), currency] += amount
+        currencies = tuple(sorted({currency for _, currency in sums}))
+        points = tuple(_point(begin, part, self.marks, sums, currencies) for begin, part in _spans(span, by))
+        return Course(self.question.on(span), by, currencies, points)
+
+    def _totals(self, span: Span) -> dict[str, Decimal]:
+        sums: dict[str, Decimal] = defaultdict(Decimal)
+        for _, currency, amount in self._days(span):
+            sums[currency] += amount
+        return dict(sums)
+
+    def _days(self, span: Span) -> Iterator[tuple[date, str, Decimal]]:
+        for group in self.daily:
+            if group.day is not None and span.first <= group.day <= span.last:
+                yield group.day, group.currency, group.amount
+
+
+def known(question: Question, *, today: date) -> Known:
+    """What figures of these days are worked out from. At most nine queries."""
+    return Known(question, marks_of(question, today=today), tuple(groups(question, per_day=True)))
+
+
 def summary(question: Question, *, today: date) -> Summary:
-    """Totals by currency against the time before. At most twenty queries."""
-    standing = standing_of(question, today=today)
-    return Summary(
-        question=question,
-        total=compared(question, question.span.before(), standing.marks, today=today),
-        to_date=_to_date(question, standing.marks, today=today),
-        standing=standing,
-    )
+    """Totals by currency against the time before. At most thirteen queries."""
+    first = min(question.span.before().first, months_before(question.last.replace(day=1), 1))
+    return summary_of(known(question.on(Span(first, question.last)), today=today), question, today=today)
 
 
-def _to_date(question: Question, marks: Marks, *, today: date) -> Comparison | None:
-    last = marks.finished_until
-    if last is None:
-        return None
-    span = Span(last.replace(day=1), last)
-    asked = question.on(span)
-    return compared(asked, span.before(), marks_of(asked, today=today), today=today)
-
-
-def compared(question: Question, before: Span, marks: Marks, *, today: date) -> Comparison:
-    """A question's total against that of other days."""
-    asked = question.on(before)
-    marks_before = marks_of(asked, today=today)
-    state_before = marks_before.of_span()
-    now, then = by_currency(groups(question)), by_currency(groups(asked))
-    amounts = [
-        Compared(
-            currency, now.get(currency, NOTHING), None if state_before is State.UNKNOWN else then.get(currency, NOTHING)
-        )
-        for currency in now.keys() | then.keys()
-    ]
-    return Comparison(
-        span=question.span,
-        before=before,
-        state=marks.of_span(question.span),
-        state_before=state_before,
-        amounts=tuple(sorted(amounts, key=lambda one: (-abs(one.amount), one.currency))),
-    )
+def summary_of(found: Known, question: Question, *, today: date) -> Summary:
+    """The same out of what is known of these days, of those before, and of the month before. Four queries at most."""
+    standing = standing_of(question, today=today, marks=found.marks)
+    last, to_date = standing.marks.finished_until, None
+    if last is not None:
+        span = Span(last.replace(day=1), last)
+        to_date = found.compared(span, span.before())
+    return Summary(question, found.compared(question.span, question.span.before()), to_date, standing)
 
 
 def trend(question: Question, by: str = DAY, *, today: date) -> Trend:
-    """Costs by day or month. At most twelve queries."""
-    standing = standing_of(question, today=today)
-    found = groups(question, per_day=True)
-    currencies = tuple(sorted({group.currency for group in found}))
-    sums: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
-    for group in found:
-        if group.day is not None:
-            sums[group.day if by == DAY else group.day.replace(day=1), group.currency] += group.amount
-    points = tuple(_point(begin, span, standing.marks, sums, currencies) for begin, span in _spans(question.span, by))
-    return Trend(question, by, currencies, points, standing)
+    """Costs by day or month. At most thirteen queries."""
+    found = known(question, today=today)
+    course = found.course(question.span, by)
+    standing = standing_of(question, today=today, marks=found.marks)
+    return Trend(question, by, course.currencies, course.points, standing)
 
 
 def _spans(span: Span, by: str) -> list[tuple[date, Span]]:
@@ -161,11 +183,3 @@ def trend_converted(question: Question, by: str, currency: str) -> Conversion:
 def total_converted(question: Question, currency: str) -> Conversion:
     """The total of a question in this currency. At most eight queries."""
     return converted(groups(question, per_day=True), currency, question.span, lambda _: None)
-
-
-def by_currency(found: Iterable[Group]) -> dict[str, Decimal]:
-    """Groups added up by currency."""
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    for group in found:
-        sums[group.currency] += group.amount
-    return dict(sums)

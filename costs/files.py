@@ -152,6 +152,10 @@ class CostFiles:
         """Every subscription that has a row, by the name told last."""
         return [NamedSubscription(*row) for row in self._connection.execute(reading.SUBSCRIPTIONS).fetchall()]
 
+    def newest_days(self) -> dict[date, date]:
+        """The last day that has a row, of each month."""
+        return dict(self._connection.execute(reading.NEWEST_DAYS).fetchall())
+
     def totals(self) -> dict[str, dict[str, Decimal]]:
         """The exact sum of what is taken, by metric and currency."""
         sums: dict[str, dict[str, Decimal]] = {metric: {} for metric in self._amounts}

@@ -36,11 +36,3 @@ def next_month(month: date) -> date:
 def last_day(month: date) -> date:
     """The last day of a month."""
     return next_month(month) - timedelta(days=1)
-
-
-def told_until(month: date, state: str, through: date | None) -> date | None:
-    """The last day that a reading told of: none before its first row, and all of the month once that is final.
-
-    Before that, the days after the last one with a row may only not have come yet.
-    """
-    return last_day(month) if state == State.FINAL else through

@@ -215,10 +215,10 @@ class FiguresFilter(CostFilterSet):
 
     display_currency = DisplayCurrencyFilter(method="keep", label="Also shown in", validators=[names_a_currency])
 
-    @property
-    def display_currency_asked(self) -> str:
-        """The currency amounts are to be shown in too; "" for none."""
-        return str(self.form.cleaned_data.get("display_currency") or "").upper()
+
+def display_currency_of(asked: StrictFilterSet) -> str:
+    """The currency that amounts are to be shown in too; "" for none. Only of a valid filterset."""
+    return str(asked.form.cleaned_data.get("display_currency") or "").upper()
 
 
 class TrendFilter(FiguresFilter):

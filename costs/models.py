@@ -281,8 +281,8 @@ class CostTag(TenantOwned):
 class Restatement(TenantOwned):
     """One replacement of a slice that had been stored before, in one currency: before + arrived + moved = after.
 
-    `arrived` is of days that the slice did not reach before (the open month grows); `moved` is what changed of days
-    that had been told already, and its lines say where.
+    `arrived` is of days that the slice did not reach before, or that were not whole when it was read (the open month
+    grows); `moved` is what changed of days that had been told as a whole, and its lines say where.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -1,8 +1,8 @@
 """What moved since a moment: of slices that had been stored before, what they told then and what they tell now.
 
 Of each slice and currency, before + arrived + moved = after, over all its restatements together: `arrived` is of days
-the slice had not reached, `moved` of days that had been told already. A slice that was first read since is not here:
-nothing was told of it before.
+the slice had not reached or not told as a whole, `moved` of days that it had. A slice that was first read since is not
+here: nothing was told of it before.
 """
 
 from collections.abc import Collection, Sequence

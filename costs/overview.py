@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from costs.explorer import Cut, Movers, cut, movers
-from costs.figures import MONTH, Compared, Comparison, Summary, Trend, summary, trend
+from costs.figures import DAY, MONTH, Compared, Comparison, Course, Summary, known, summary, summary_of
 from costs.finality import last_day
 from costs.models import Metric
 from costs.questions import Dimension, Question
@@ -71,7 +71,8 @@ class CostOverview:
     question: Question
     month: Summary
     last: Comparison
-    last_standing: Standing
+    last_finality: str | None
+    by_month: Course
     currencies: tuple[OfCurrency, ...]
 
     @property
@@ -82,7 +83,7 @@ class CostOverview:
     @property
     def is_unread(self) -> bool:
         """Whether nothing was read of this month nor of the last."""
-        return not self.standing.slices_read and not self.last_standing.slices_read
+        return not self.standing.slices_read and self.last_finality is None
 
 
 def cost_overview(tenants: frozenset[UUID] | None, metric: str, *, today: date) -> CostOverview:
@@ -90,25 +91,26 @@ def cost_overview(tenants: frozenset[UUID] | None, metric: str, *, today: date) 
     month = today.replace(day=1)
     now = Question(metric, month, today, tenants)
     first = months_before(month, 1)
-    last = summary(now.on(Span(first, last_day(first))), today=today)
-    this = summary(now, today=today)
-    by_month = trend(now.on(Span(months_before(month, MONTHS - 1), today)), MONTH, today=today)
-    by_day = trend(now, today=today)
-    cuts = {kind: cut(now, (Dimension(kind),), today=today, top=TOP) for kind in SPLIT_BY}
-    moved = {kind: movers(now, (Dimension(kind),), today=today, top=MOST_MOVED) for kind in MOVERS_BY}
+    year = known(now.on(Span(months_before(month, MONTHS - 1), today)), today=today)
+    span = Span(first, last_day(first))
+    last = year.compared(span, span.before())
+    this = summary_of(year, now, today=today)
+    by_month, by_day = year.course(year.question.span, MONTH), year.course(now.span, DAY)
+    cuts = {kind: cut(now, (Dimension(kind),), today=today, top=TOP, standing=this.standing) for kind in SPLIT_BY}
+    moved = {kind: movers(now, (Dimension(kind),), today=today, top=MOST_MOVED, known=year.marks) for kind in MOVERS_BY}
     named = {*by_month.currencies, *by_day.currencies}
-    named |= {one.currency for one in (*this.total.amounts, *last.total.amounts)}
+    named |= {one.currency for one in (*this.total.amounts, *last.amounts)}
     found = [_of_currency(currency, this, last, by_month, by_day, cuts=cuts, moved=moved) for currency in sorted(named)]
     found.sort(key=lambda one: -abs(one.so_far or NOTHING))
-    return CostOverview(now, this, last.total, last.standing, tuple(found))
+    return CostOverview(now, this, last, year.marks.on(span).finality, by_month, tuple(found))
 
 
 def _of_currency(
     currency: str,
     this: Summary,
-    last: Summary,
-    by_month: Trend,
-    by_day: Trend,
+    last: Comparison,
+    by_month: Course,
+    by_day: Course,
     *,
     cuts: dict[str, Cut],
     moved: dict[str, Movers],
@@ -118,7 +120,7 @@ def _of_currency(
         currency=currency,
         to_date=one_of(this.to_date, currency) if this.to_date else None,
         so_far=None if so_far is None else so_far.amount,
-        last_month=one_of(last.total, currency),
+        last_month=one_of(last, currency),
         months=trend_chart(f"By month, {currency}", [(by_month, "cost")], currency),
         days=trend_chart(f"By day of this month, {currency}", [(by_day, "cost")], currency),
         splits=tuple(_split(kind, found, currency) for kind, found in cuts.items() if kind != "tenant" or _many(found)),
@@ -134,7 +136,7 @@ def one_of(found: Comparison, currency: str) -> Compared | None:
     return next((one for one in found.amounts if one.currency == currency), Compared(currency, NOTHING, before))
 
 
-def trend_chart(title: str, trends: Sequence[tuple[Trend, str]], currency: str) -> charts.Columns:
+def trend_chart(title: str, trends: Sequence[tuple[Course, str]], currency: str) -> charts.Columns:
     """Costs over time as columns: what is not whole is paler and says so, what was not read is a gap."""
     first = trends[0][0]
     labels = [label_of_span(point.span, first.by) for point in first.points]

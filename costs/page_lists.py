@@ -9,7 +9,15 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from costs.finality import last_day
-from costs.lists import MOST_DIMENSIONS, CostFilterSet, CutFilter, DimensionsFilter, RecordListFilter, record_rows
+from costs.lists import (
+    MOST_DIMENSIONS,
+    CostFilterSet,
+    CutFilter,
+    DimensionsFilter,
+    FiguresFilter,
+    RecordListFilter,
+    record_rows,
+)
 from costs.models import CostRecord
 from costs.questions import DIMENSIONS, TAG, Dimension, Question
 from costs.spans import Span, months_before
@@ -83,8 +91,7 @@ class PeriodFilterSet(CostFilterSet):
 class ExplorerFilter(PeriodFilterSet, CutFilter):
     """What the explorer can be asked: a cut whose second dimension may be given apart."""
 
-    display_currency: Any = None  # these are the API's alone
-    top: Any = None
+    top: Any = None  # the API's alone
     then = DimensionsFilter(method="keep", label="And by")
 
     def _contradictions(self) -> Iterator[tuple[str, str]]:
@@ -123,10 +130,11 @@ class MovedFilter(TenantOwnedFilterSet):
 
 
 class CostOverviewFilter(TenantOwnedFilterSet):
-    """The overview is narrowed by nothing but tenants; it shows one metric."""
+    """The overview is narrowed by nothing but tenants; it shows one metric, in another currency too if wanted."""
 
     passed_through: frozenset[str] = frozenset()
     metric = CostFilterSet.base_filters["metric"]
+    display_currency = FiguresFilter.base_filters["display_currency"]
 
     class Meta:
         model = CostRecord

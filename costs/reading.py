@@ -33,6 +33,7 @@ SUBSCRIPTIONS = """
 SELECT subscription, arg_max(subscription_name, (day, file, line)), bool_and(is_account)
 FROM lines WHERE reason IS NULL GROUP BY subscription ORDER BY subscription
 """
+NEWEST_DAYS = "SELECT month, max(day) FROM lines WHERE reason IS NULL GROUP BY month ORDER BY month"
 # Of cost details: rows that only amortized cost has, and rows that only actual cost has.
 COMMITMENTS = """
 SELECT

@@ -1,5 +1,7 @@
 """What a replaced slice said before, and what moved since: before + arrived + moved = after.
 
+A day that was not whole when it was told goes on arriving: that an open month grows is no restatement.
+
 The sums of days still tell the old state while the rows are the new one already; that moment is used. A resource is
 named in the lines only where both states name resources: a slice that was read by service before, and by resource now,
 has not moved where its days and services have not.
@@ -7,13 +9,12 @@ has not moved where its days and services have not.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet, Sum
 
-from costs.finality import told_until
 from costs.models import (
     CostReceipt,
     CostRecord,
@@ -24,6 +25,7 @@ from costs.models import (
     RestatementLine,
 )
 from costs.slices import OneSlice
+from costs.spans import told_until
 from governance import bulk
 from governance.money import NOTHING
 
@@ -32,18 +34,25 @@ LINE_COLUMNS = ("day", "service", "azure_id_hash", "before", "after")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a slice said until now: its totals by currency, until which day, and whether it named resources."""
+    """What a slice said until now: its totals by currency, until which day as a whole, and what of later days."""
 
     totals: Mapping[str, Decimal]
     until: date | None
+    unfinished: Mapping[str, Decimal]
     finality: str
     has_resources: bool
 
 
 def told(one: OneSlice, held: CostSlice) -> Told:
     """The state of a slice that is about to be replaced."""
-    until = told_until(held.month, held.finality, held.through)
-    return Told(totals(one.of(DailyCost)), until, held.finality, held.has_resources)
+    until = told_until(held.month, held.finality, held.through, held.read_at.astimezone(UTC).date())
+    sums = one.of(DailyCost)
+    return Told(totals(sums), until, totals(_after(sums, until)), held.finality, held.has_resources)
+
+
+def _after(rows: QuerySet[Any], until: date | None) -> QuerySet[Any]:
+    """The rows of the days that had not been told as a whole."""
+    return rows if until is None else rows.filter(day__gt=until)
 
 
 def totals(rows: QuerySet[Any]) -> dict[str, Decimal]:
@@ -58,9 +67,10 @@ def note(
 
     `after` are the totals of the new rows, `finest` the table of `rollups.finest_sums`.
     """
-    arrived = after if before.until is None else totals(one.of(CostRecord).filter(day__gt=before.until))
+    late = after if before.until is None else totals(_after(one.of(CostRecord), before.until))
     for currency in sorted({*before.totals, *after}):
-        was, came = before.totals.get(currency, NOTHING), arrived.get(currency, NOTHING)
+        was = before.totals.get(currency, NOTHING)
+        came = late.get(currency, NOTHING) - before.unfinished.get(currency, NOTHING)
         now = after.get(currency, NOTHING)
         row = Restatement.objects.create(
             tenant_id=one.tenant,
@@ -82,7 +92,7 @@ def note(
 
 
 def _lines(one: OneSlice, until: date, restatement: Restatement, finest: str, *, by_resource: bool) -> int:
-    """Write each day, service and resource that differs among the days that had been told. Returns how many do."""
+    """Write each day, service and resource that differs, of days that had been told as a whole. Returns how many do."""
     keys = ("day", "service", "azure_id_hash") if by_resource else ("day", "service")
     model: Any = DailyResourceCost if by_resource else DailyCost
     sums = one.of(model).filter(currency=restatement.currency, day__lte=until).values_list(*keys, "amount")

@@ -1,6 +1,7 @@
 """How long costs are kept: rows for thirteen months and the open one, as far as Azure gives them; their sums longer.
 
-A slice stays as long as its sums do. What moved of it, and its receipts, go with the sums.
+A slice stays as long as its sums do. What moved of it, and its receipts, go with the sums; sets of tags and resources
+go once nothing refers to them.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from costs.models import (
     Restatement,
     RestatementLine,
 )
+from costs.naming import drop_unnamed
 from costs.slices import OneSlice
 from governance.schedules import COST_ROWS_KEPT_MONTHS
 from governance.tenancy import Scope, entered
@@ -29,10 +31,11 @@ from tenants.models import Tenant
 
 @dataclass(slots=True)
 class Dropped:
-    """What a round of the job deleted: rows as they came, and whole months of a tenant with their sums."""
+    """What a round of the job deleted: rows as they came, whole months of a tenant with their sums, and names."""
 
     rows: int = 0
     months: int = 0
+    names: int = 0
 
 
 def oldest_kept(today: date, months: int) -> date:
@@ -47,9 +50,12 @@ def drop_old(today: date) -> Dropped:
         tenants = list(Tenant.objects.order_by("id").values_list("id", flat=True))
     dropped = Dropped()
     for tenant_id in tenants:
+        before = dropped.rows + dropped.months
         with entered(Scope.of(tenant_id)):
             _drop_rows(tenant_id, oldest_kept(today, COST_ROWS_KEPT_MONTHS), dropped)
             _drop_months(tenant_id, oldest_kept(today, settings.COST_SUMS_KEPT_MONTHS), dropped)
+            if dropped.rows + dropped.months > before:
+                dropped.names += drop_unnamed(tenant_id)
     return dropped
 
 

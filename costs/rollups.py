@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import Count, Sum
-from django.db.models.functions import Lower
 
 from costs.models import CostRecord, CostTag, DailyCost, DailyResourceCost, DailyTagCost
 from costs.slices import OneSlice
 from governance import bulk
+from governance.database.folding import Folded
 
 DAILY: tuple[Any, ...] = (DailyCost, DailyResourceCost, DailyTagCost)
 BY_PLACE = ("day", "currency", "resource_group", "service", "region", "charge_type")
@@ -26,7 +26,7 @@ def finest_sums(one: OneSlice) -> Iterator[str]:
     """A temporary table of the sums of the slice's rows by everything in FINEST, with `amount` and `rows`."""
     folded = {"resource_group": "grouped", "region": "place"}
     names = [folded.get(name, name) for name in FINEST]
-    rows = one.of(CostRecord).annotate(grouped=Lower("resource_group"), place=Lower("region"))
+    rows = one.of(CostRecord).annotate(grouped=Folded("resource_group"), place=Folded("region"))
     sums = rows.values_list(*names).annotate(total=Sum("amount"), number=Count("id"))
     fields = [CostRecord._meta.get_field(name) for name in (*FINEST, "amount")]
     with bulk.set_aside([*fields, DailyCost._meta.get_field("rows")], sums) as finest:

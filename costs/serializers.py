@@ -133,8 +133,8 @@ class ComparedSerializer(serializers.Serializer[Any]):
     percent = serializers.DecimalField(max_digits=38, decimal_places=1, allow_null=True)
 
 
-class ComparisonSerializer(serializers.Serializer[Any]):
-    """Some days against others, by currency. The states say how whole each is."""
+class SpansSerializer(serializers.Serializer[Any]):
+    """Some days, and those they are compared with. The states say how whole each is."""
 
     since = serializers.DateField(source="span.first")
     until = serializers.DateField(source="span.last")
@@ -142,6 +142,11 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     before_until = serializers.DateField(source="before.last")
     state = serializers.ChoiceField(choices=STATES)
     state_before = serializers.ChoiceField(choices=STATES)
+
+
+class ComparisonSerializer(SpansSerializer):
+    """Some days against others, by currency. The states say how whole each is."""
+
     amounts = ComparedSerializer(many=True)
 
 
@@ -285,7 +290,8 @@ class RecordSerializer(OfSubscriptionSerializer):
 class RestatementSerializer(OfSubscriptionSerializer):
     """One replacement of a slice, in one currency: before + arrived + moved = after.
 
-    `arrived` is of days that had not been told yet, `moved` of days that had.
+    `arrived` is of days that had not been told yet, or not as a whole (the day of a reading and the one before);
+    `moved` of days that had.
     """
 
     before = AmountField()

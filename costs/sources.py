@@ -8,23 +8,27 @@ fallback. What is held with its resources is not overwritten by a fallback that 
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import chain, islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from costs.deliveries import Deliveries, fetched, is_recent
 from costs.files import EXACT, CostFiles, UnreadableFileError
+from costs.found import LINES, Found, LackError, Missing, Totals, added, of_rows, words
 from costs.models import CostReceipt, Source
 from costs.months import last_of, spans
-from costs.rows import CostLine, RefusedRow, SliceKey
-from governance.azure.blobs import ExportContainer, download_link
+from costs.report_orders import ReportOrders
+from costs.rows import RefusedRow, SliceKey
+from costs.setbacks import Setbacks
+from governance.azure.blobs import download_link
 from governance.azure.cost_calls import CostCalls
-from governance.azure.cost_exports import DATA_SETS, FOCUS, CostExport, ExportRun, list_exports, runs_of
-from governance.azure.cost_reports import CostReport, OrderedReport, finished_report, order_report
-from governance.azure.costs import MOST_MONTHS, Spent, query_costs
+from governance.azure.cost_exports import DATA_SETS, FOCUS, ExportRun
+from governance.azure.cost_reports import CostReport
+from governance.azure.costs import MOST_MONTHS, query_costs
 from governance.azure.errors import (
     AccessDeniedError,
     AzureError,
@@ -34,49 +38,10 @@ from governance.azure.errors import (
     SignInFailedError,
     ThrottledError,
 )
-from governance.money import rounded
 
-FRESH = timedelta(hours=48)  # a daily export that is older has stopped, or failed
-LAST_CHARGES_DAY = 5  # of the next month: a delivery made before it may lack late charges
 GROUPING = ("ServiceName", "ResourceGroupName")
-LINES = 5000  # handed to the store at once
 ASKED_TWICE = 2  # how often a report is made whose files cannot be fetched
 REFUSED_SHOWN = 100  # rows of one file that are told one by one
-
-Totals = Mapping[str, Decimal]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The content of one slice, ready to be stored, for as long as the reading of its month is open."""
-
-    key: SliceKey
-    source: Source
-    reason: str  # why from there
-    until: date  # the last day it can tell of: what a control total is asked for
-    rows: int
-    content_hash: str
-    totals: Totals
-    residual: Totals
-    lines: Callable[[], Iterable[Sequence[CostLine]]]
-    refused: tuple[RefusedRow, ...] = ()
-    refused_count: int = 0
-    fallback_for: str = ""  # what failed that should have given it
-
-    @property
-    def has_resources(self) -> bool:
-        """Whether it names resources."""
-        return self.source != Source.QUERY
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """No source gave the slice."""
-
-    key: SliceKey
-    source: Source
-    verdict: CostReceipt.Verdict  # FAILED or NOT_OFFERED
-    reason: str
 
 
 @dataclass(slots=True)
@@ -88,11 +53,39 @@ class SubscriptionSources:
     today: date
     now: datetime
     months: Mapping[str, Sequence[date]]
-    runs: dict[tuple[str, date], ExportRun] | None = None  # by data set and month
-    exports_failure: str = ""
-    exports_lack: str = "No cost export is set up."
+    reports: ReportOrders
+    deliveries: Deliveries = field(init=False)
     lacking: dict[tuple[Source, str], str] = field(default_factory=dict)  # by source and metric: not offered, and why
     controls: dict[str, dict[date, Totals]] = field(default_factory=dict)
+    setbacks: dict[Source, Setbacks] = field(default_factory=lambda: {source: Setbacks() for source in Source})
+
+    def __post_init__(self) -> None:
+        wanted = {month for months in self.months.values() for month in months}
+        self.deliveries = Deliveries(self.calls, self.subscription_id, wanted)
+
+    def wants_report(self, key: SliceKey) -> bool:
+        """Whether no export has the slice, as far as that is known without its files."""
+        if self.setbacks[Source.REPORT].given_up:
+            return False
+        run = self.deliveries.newest(key.metric, key.month)
+        return run is None or not is_recent(run, now=self.now)
+
+    def given_up(self, source: Source, key: SliceKey) -> str:
+        """Why this source is not asked for the slice, in words; "" also where an export has nothing of it.
+
+        A report that is made already is still waited for.
+        """
+        is_made = source == Source.REPORT and key in self.reports.orders
+        has_nothing = source == Source.EXPORT and self.deliveries.newest(key.metric, key.month) is None
+        return "" if is_made or has_nothing else self.setbacks[source].given_up
+
+    def note(self, source: Source, key: SliceKey, error: Exception) -> None:
+        """A source did not give the slice. That it refused us is so for the whole run, but of the link to a file."""
+        is_final = isinstance(error, AccessDeniedError) and (
+            source != Source.REPORT or (key.subscription_id, key.metric) in self.reports.refused
+        )
+        what = key.month if source == Source.EXPORT else (key.month, key.metric)  # a delivery may tell both metrics
+        self.setbacks[source].note(what, f"{source.label}: {error}", is_final=is_final)
 
     @contextmanager
     def reading(self, month: date) -> Iterator["MonthReading"]:
@@ -106,7 +99,8 @@ class SubscriptionSources:
         One question for all months the run wants of this metric, as far as the quota lets one have.
         """
         known = self.controls.setdefault(metric, {})
-        if month not in known and (Source.QUERY, metric) not in self.lacking:
+        is_asked = (Source.QUERY, metric) not in self.lacking and not self.setbacks[Source.QUERY].given_up
+        if month not in known and is_asked:
             span = next(span for span in spans(self.months[metric], MOST_MONTHS) if month in span)
             try:
                 self._ask_control(metric, span, until)
@@ -114,34 +108,9 @@ class SubscriptionSources:
                 self.lacking[Source.QUERY, metric] = str(error)
             except (ThrottledError, SignInFailedError):
                 raise
-            except AzureError:
-                return None
+            except AzureError as error:
+                self.note(Source.QUERY, SliceKey(self.subscription_id, month, metric), error)
         return known.get(month)
-
-    def export_run(self, metric: str, month: date) -> ExportRun | None:
-        """The newest delivery of an export that has this metric: of the metric alone before one of both."""
-        if self.runs is None:
-            self.runs = self._newest_runs()
-        sets = sorted(
-            (name for name, metrics in DATA_SETS.items() if metric in metrics), key=lambda name: name == FOCUS
-        )
-        return next((self.runs[name, month] for name in sets if (name, month) in self.runs), None)
-
-    def _newest_runs(self) -> dict[tuple[str, date], ExportRun]:
-        runs: dict[tuple[str, date], ExportRun] = {}
-        months = {month for wanted in self.months.values() for month in wanted}
-        try:
-            for export in list_exports(self.calls, self.subscription_id):
-                self.exports_lack = "No cost export has delivered this month."
-                for month, run in runs_of(_container(self.calls, export), export, months).items():
-                    known = runs.get((export.data_set, month))
-                    if known is None or run.submitted_at > known.submitted_at:
-                        runs[export.data_set, month] = run
-        except (ThrottledError, SignInFailedError):
-            raise
-        except AzureError as error:
-            self.exports_failure = f"Cost exports could not be read: {error}"
-        return runs
 
     def _ask_control(self, metric: str, span: Sequence[date], until: date) -> None:
         totals: dict[date, dict[str, Decimal]] = {month: {} for month in span}
@@ -166,8 +135,6 @@ class MonthReading:
     opened: ExitStack
     files: dict[str, CostFiles] = field(default_factory=dict)  # by data set
     unreadable: dict[str, str] = field(default_factory=dict)  # by data set, why
-    ordered: dict[str, OrderedReport] = field(default_factory=dict)  # reports that are being made, by metric
-    begun: set[str] = field(default_factory=set)  # the metrics whose report was ordered
 
     def find(self, metric: str, *, is_held_with_resources: bool) -> Found | Missing:
         """The slice of the best source that has it. Raises ThrottledError, and SignInFailedError."""
@@ -181,20 +148,29 @@ class MonthReading:
         ):
             if source == Source.QUERY and failures and is_held_with_resources:
                 failures.append("What was read before, with its resources, is kept.")
-                return Missing(key, source, CostReceipt.Verdict.FAILED, _words(failures))
+                return Missing(key, source, CostReceipt.Verdict.FAILED, words(failures))
+            if told := self.sources.given_up(source, key):
+                failures.append(told)
+                continue
             try:
-                return read(key, lacks, failures)
+                found = read(key, lacks, failures)
             except (ThrottledError, SignInFailedError):
                 raise
             except NotOfferedError as error:
                 self.sources.lacking[source, metric] = str(error)
                 lacks.append(str(error))
-            except _LackError as error:
+            except LackError as error:
                 lacks.append(str(error))
+            except _StoppedError as error:
+                failures.append(f"{source.label}: {error}")
             except (AzureError, UnreadableFileError) as error:
                 failures.append(f"{source.label}: {error}")
+                self.sources.note(source, key, error)
+            else:
+                self.sources.setbacks[source].note_success()
+                return found
         verdict = CostReceipt.Verdict.FAILED if failures else CostReceipt.Verdict.NOT_OFFERED
-        return Missing(key, Source.QUERY, verdict, _words(failures or lacks))
+        return Missing(key, Source.QUERY, verdict, words(failures or lacks))
 
     def control(self, found: Found, *, held_rows: int) -> Totals | None:
         """What a cost query says beside a file, and beside a query that found nothing where there was something.
@@ -209,24 +185,19 @@ class MonthReading:
     # --- an export in its storage account ---
 
     def _from_export(self, key: SliceKey, lacks: list[str], failures: list[str]) -> Found:
-        run = self.sources.export_run(key.metric, key.month)
+        deliveries = self.sources.deliveries
+        run = deliveries.newest(key.metric, key.month)
         if run is None:
-            if self.sources.exports_failure:
-                failures.append(self.sources.exports_failure)
-            raise _LackError("" if self.sources.exports_failure else self.sources.exports_lack)
+            if deliveries.failure:
+                failures.append(deliveries.failure)
+            raise LackError("" if deliveries.failure else deliveries.lack)
         delivered = f"Cost export {run.export.name}, delivered {run.submitted_at:%Y-%m-%d %H:%M} UTC."
-        if not self._is_recent(run):
-            raise BadShapeError(f"{delivered} It has stopped since.")
+        if not is_recent(run, now=self.sources.now):
+            raise _StoppedError(f"{delivered} It has stopped since.")
         files = self._delivered(run)
         whole_days = run.submitted_at.date() - timedelta(days=1)  # the day it was made is told in part at best
         found = self._content(key, files, Source.EXPORT, delivered, announced=run.rows)
         return replace(found, until=min(found.until, whole_days))
-
-    def _is_recent(self, run: ExportRun) -> bool:
-        """A delivery of the open month is at most two days old; one of another month has its late charges."""
-        age = self.sources.now - run.submitted_at
-        late = last_of(run.month) + timedelta(days=LAST_CHARGES_DAY)
-        return age <= FRESH or (run.submitted_at.date() >= late and last_of(run.month) < self.sources.today)
 
     def _delivered(self, run: ExportRun) -> CostFiles:
         name = run.export.data_set
@@ -234,10 +205,7 @@ class MonthReading:
             raise UnreadableFileError(self.unreadable[name])
         if name not in self.files:
             try:
-                container, paths = _container(self.sources.calls, run.export), []
-                for number, file in enumerate(run.files):
-                    paths.append(self.folder / f"{name}-{number}{suffix_of(file.name)}")
-                    container.download(file.name, paths[-1], expected_bytes=file.bytes)
+                paths = fetched(self.sources.calls, run, self.folder)
                 self.files[name] = self._open(paths, None if name == FOCUS else DATA_SETS[name][0])
             except (AzureError, UnreadableFileError) as error:
                 self.unreadable[name] = str(error)
@@ -247,18 +215,16 @@ class MonthReading:
     # --- a cost details report ---
 
     def _from_report(self, key: SliceKey, lacks: list[str], failures: list[str]) -> Found:
-        if told := self.sources.lacking.get((Source.REPORT, key.metric)):
-            raise _LackError(told)
         files = self._reported(key)
-        reason = _words([*lacks, *failures])
+        reason = words([*lacks, *failures])
         if files is None:
-            return _of_lines(key, [], Source.REPORT, reason, failures, until=self._until)
+            return of_rows(key, [], Source.REPORT, reason, failures, until=self._until)
         return self._content(key, files, Source.REPORT, reason, failures=failures)
 
     def _reported(self, key: SliceKey) -> CostFiles | None:
         """The files of a report; None when it says that there is nothing. One whose links died is made once more."""
         for attempt in range(ASKED_TWICE):
-            report = finished_report(self.sources.calls, self._ordered(key.metric))
+            report = self.sources.reports.finished(key)
             if not report.blobs:
                 return None
             try:
@@ -267,29 +233,6 @@ class MonthReading:
                 if attempt == ASKED_TWICE - 1:
                     raise
         raise AssertionError("unreachable")
-
-    def _ordered(self, metric: str) -> OrderedReport:
-        """The report of this metric. That of the other is ordered with it, if it is due: Azure makes both meanwhile."""
-        if metric not in self.ordered:
-            self.ordered[metric] = self._order(metric)
-            for other, months in self.sources.months.items():
-                if self.month in months and other not in self.begun:
-                    self._order_ahead(other)
-        return self.ordered.pop(metric)
-
-    def _order_ahead(self, metric: str) -> None:
-        """What goes wrong here is found, and told, when it is this metric's turn."""
-        try:
-            self.ordered[metric] = self._order(metric)
-        except (ThrottledError, SignInFailedError):
-            raise
-        except AzureError:
-            self.begun.discard(metric)
-
-    def _order(self, metric: str) -> OrderedReport:
-        self.begun.add(metric)
-        calls, subscription_id = self.sources.calls, self.sources.subscription_id
-        return order_report(calls, subscription_id, metric=metric, first=self.month, last=self._until)
 
     def _fetched(self, report: CostReport, metric: str) -> list[Path]:
         suffix, paths = ".csv.gz" if report.is_compressed else ".csv", []
@@ -302,7 +245,7 @@ class MonthReading:
 
     def _from_query(self, key: SliceKey, lacks: list[str], failures: list[str]) -> Found:
         if told := self.sources.lacking.get((Source.QUERY, key.metric)):
-            raise _LackError(told)
+            raise LackError(told)
         rows = list(
             query_costs(
                 self.sources.calls,
@@ -313,7 +256,7 @@ class MonthReading:
                 grouping=GROUPING,
             )
         )
-        return _of_lines(key, rows, Source.QUERY, _words([*lacks, *failures]), failures, until=self._until)
+        return of_rows(key, rows, Source.QUERY, words([*lacks, *failures]), failures, until=self._until)
 
     # --- files ---
 
@@ -339,14 +282,14 @@ class MonthReading:
             raise BadShapeError(f"The delivery announces {announced} rows and has {files.rows}.")
         contents = [row for row in files.slices() if row.key.metric == key.metric and self._is_ours(row.key, files)]
         mine = [row for row in contents if row.key.month == key.month]
-        found = _of_lines(key, [], source, reason, failures, until=self._until)
+        found = of_rows(key, [], source, reason, failures, until=self._until)
         if mine:
             found = replace(
                 found,
                 rows=sum(row.rows for row in mine),
                 content_hash=hashlib.sha256(repr([row.content_hash for row in mine]).encode()).hexdigest(),
-                totals=_added(row.totals for row in mine),
-                residual=_added(row.residual for row in mine),
+                totals=added(row.totals for row in mine),
+                residual=added(row.residual for row in mine),
                 lines=lambda: chain.from_iterable(files.lines(row.key, size=LINES) for row in mine),
             )
         strays = [
@@ -366,56 +309,5 @@ class MonthReading:
         return key.subscription_id == self.sources.subscription_id or key.subscription_id in of_account
 
 
-def _added(totals: Iterable[Totals]) -> dict[str, Decimal]:
-    sums: dict[str, Decimal] = {}
-    for row in totals:
-        for currency, amount in row.items():
-            sums[currency] = EXACT.add(sums.get(currency, Decimal(0)), amount)
-    return sums
-
-
-class _LackError(Exception):
-    """A source does not have the slice, as is to be expected. Its text says why."""
-
-
-def _words(parts: Sequence[str]) -> str:
-    return " ".join(dict.fromkeys(filter(None, parts)))
-
-
-def suffix_of(name: str) -> str:
-    """`.csv`, `.csv.gz`, `.parquet` …, by which a file is told apart."""
-    return "".join(PurePosixPath(name).suffixes[-2:]).lower() if name.lower().endswith(".gz") else _last_suffix(name)
-
-
-def _last_suffix(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
-
-
-def _container(calls: CostCalls, export: CostExport) -> ExportContainer:
-    return ExportContainer(calls.azure, export.account, export.container)
-
-
-def _of_lines(
-    key: SliceKey, rows: Sequence[Spent], source: Source, reason: str, failures: Sequence[str], *, until: date
-) -> Found:
-    """What a query gave, or nothing at all, in the form of a file's slice."""
-    lines = sorted(_line(row, key) for row in rows)
-    return Found(
-        key=key,
-        source=source,
-        reason=reason,
-        until=until,
-        rows=len(lines),
-        content_hash=hashlib.sha256(repr((source.value, lines)).encode()).hexdigest(),
-        totals=_added({row.currency: row.amount} for row in rows),
-        residual=_added({row.currency: row.amount - rounded(row.amount)} for row in rows),
-        lines=lambda: (lines[start : start + LINES] for start in range(0, len(lines), LINES)),
-        fallback_for=_words(failures),
-    )
-
-
-def _line(row: Spent, key: SliceKey) -> CostLine:
-    if row.day is None or row.day.replace(day=1) != key.month:
-        raise BadShapeError(f"Cost Management's answer for {key.month:%Y-%m} has a row of {row.day}.")
-    service, group = row.groups
-    return CostLine(row.day, row.currency, rounded(row.amount), service=service, resource_group=group)
+class _StoppedError(AzureError):
+    """An export delivers no more: a judgement of the listing, after which older months may still be had from it."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from costs.finality import last_day, next_month
+from costs.finality import State, last_day, next_month
 
 # Usage arrives 8 to 24 hours after it happened, so the day before a reading is not whole yet:
 # https://learn.microsoft.com/azure/cost-management-billing/costs/understand-cost-mgt-data
@@ -66,3 +66,14 @@ def months_before(month: date, number: int) -> date:
 def finished_until(read_on: date) -> date:
     """The last day that is whole in a reading of an open month."""
     return read_on - timedelta(days=LATE_DAYS + 1)
+
+
+def told_until(month: date, state: str, through: date | None, read_on: date) -> date | None:
+    """The last day that a reading told as a whole: all of the month once that is final, none before its first row.
+
+    Until then the days after the last one with a row may only not have come yet, and of the last days before the
+    reading only a part had.
+    """
+    if state == State.FINAL:
+        return last_day(month)
+    return min(through, finished_until(read_on)) if through else None

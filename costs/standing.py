@@ -6,10 +6,10 @@ four more for the names, whatever the number of tenants, subscriptions and rows.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from django.db.models import Count, IntegerField, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, TruncDate
@@ -78,6 +78,16 @@ class Marks:
     span: Span
     expected: dict[date, int]
     by_month: dict[date, list[Read]]
+
+    def on(self, span: Span) -> Self:
+        """The same of other days, which lie in months of this span."""
+        months = set(span.months)
+        return replace(
+            self,
+            span=span,
+            expected={month: number for month, number in self.expected.items() if month in months},
+            by_month={month: reads for month, reads in self.by_month.items() if month in months},
+        )
 
     @property
     def reads(self) -> list[Read]:
@@ -170,9 +180,12 @@ def marks_of(question: Question, *, today: date) -> Marks:
     return Marks(question.span, expected, dict(by_month))
 
 
-def standing_of(question: Question, *, today: date) -> Standing:
-    """What the answer to a question stands on. Two queries; four more where something is missing or was refused."""
-    marks = marks_of(question, today=today)
+def standing_of(question: Question, *, today: date, marks: Marks | None = None) -> Standing:
+    """What the answer to a question stands on. Two queries; four more where something is missing or was refused.
+
+    `marks` are those of more days, where they were asked for already.
+    """
+    marks = marks.on(question.span) if marks else marks_of(question, today=today)
     months = list(marks.expected)
     unread, more_unread = _unread(question, months) if marks.missing else ((), 0)
     refusals = sum(read.refused for read in marks.reads)

@@ -1,15 +1,17 @@
 """Storing a slice: its rows replaced whole, its sums made anew, what moved written down, all in one transaction.
 
 Call it inside the caller's transaction and scope, one slice a transaction: the slice is held until the end, so that two
-writers of it follow one another, and so is the tenant's row from the moment its data version is raised.
+writers of it follow one another, and so is the tenant's row from the moment its names are looked up (`costs/naming.py`)
+or its data version is raised.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import compress
 from typing import Any
 from uuid import UUID
 
@@ -43,6 +45,14 @@ class StoredOtherwiseError(RuntimeError):
     """The database does not hold what was sent to it. A bug, and nothing was stored."""
 
 
+class HeldFromBetterError(Exception):
+    """The slice is held from a source that this reading is not to replace. Nothing was written."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source.label)
+        self.source = source
+
+
 class _DoubtedError(Exception):
     """The reading is not believed; what was written of it is rolled back."""
 
@@ -63,14 +73,17 @@ def replace_slice(  # noqa: PLR0913 - all that is known of a reading, each by it
     control: Mapping[str, Decimal] | None = None,
     residual: Mapping[str, Decimal] | None = None,
     run: SyncRun | None = None,
+    keeping: Collection[Source] = (),
+    as_of: datetime | None = None,
 ) -> CostReceipt:
     """Make the slice equal to what `batches` give, and return the receipt.
 
     With the content hash that is stored already nothing is read or written but when it was read (UNCHANGED). A reading
     that is not to be believed (`costs/credibility.py`) changes nothing, but flags the slice (REFUSED). `control` are
     the totals that Azure tells when asked for them alone, {} for none and None where they could not be asked for;
-    `residual` is what rounding to nine places lost. Raises ValueError for rows that belong elsewhere; whatever
-    `batches` raises goes through, and nothing is stored.
+    `residual` is what rounding to nine places lost. What is held from a source in `keeping` stays: HeldFromBetterError.
+    `as_of` is when the content was made, where that was long before it is read; `today` is then that day. Raises
+    ValueError for rows that belong elsewhere; whatever `batches` raises goes through, and nothing is stored.
     """
     _require_own(tenant_id, subscription, key)
     receipt = CostReceipt(
@@ -85,7 +98,7 @@ def replace_slice(  # noqa: PLR0913 - all that is known of a reading, each by it
         at=read_at,
     )
     one = OneSlice(tenant_id, subscription.id, key.month, key.metric)
-    arrival = _Arrival(one, receipt, today, content_hash, has_resources, control, residual or {})
+    arrival = _Arrival(one, receipt, today, content_hash, has_resources, control, residual or {}, keeping, as_of)
     with transaction.atomic():  # whoever catches what comes out of it may go on in their transaction
         return arrival.store(batches)
 
@@ -137,6 +150,8 @@ class _Arrival:
     has_resources: bool
     control: Mapping[str, Decimal] | None
     residual: Mapping[str, Decimal]
+    keeping: Collection[Source] = ()
+    as_of: datetime | None = None
     rows: int = 0
     through: date | None = None
     totals: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
@@ -146,6 +161,8 @@ class _Arrival:
         self._conclude(CostReceipt.Verdict.STORED, {})  # the slice and what moved point to it
         held = self._held() or self._begun()
         is_new = held.content_hash == NOT_YET
+        if not is_new and held.source in self.keeping:
+            raise HeldFromBetterError(Source(held.source))
         before = restating.told(self.one, held)
         if held.content_hash == self.content_hash:
             return self._unchanged(held, before.totals)
@@ -195,7 +212,7 @@ class _Arrival:
         """What a believed reading says about its slice, whether or not the rows are new."""
         return {
             "finality": finality(self.one.month, self.today),
-            "read_at": self.receipt.at,
+            "read_at": self.as_of or self.receipt.at,
             "refused_at": None,
             "refusal": "",
         }
@@ -207,11 +224,12 @@ class _Arrival:
         tags, resources = TagSets(self.one.tenant), CostedResources(self.one.tenant, self.one.subscription)
         self.one.of(CostRecord).delete()
         with bulk.stream(CostRecord, COLUMNS, alike=self.one.alike) as write:
-            for lines in batches:
-                self._count(lines)
-                keys = tags.keys_of(line.tags for line in lines)
+            for lines in filter(None, batches):
+                *columns, texts = zip(*lines, strict=True)
+                self._count(*columns[:3])
+                keys = tags.keys_of(texts)
                 resources.note(lines)
-                write([line[:-1] + (keys[line.tags],) for line in lines])  # noqa: RUF005 - half the time
+                write([*columns, [keys[text] for text in texts]])
         tags.write()
         resources.write()
 
@@ -223,17 +241,17 @@ class _Arrival:
                 restating.note(self.one, before, self.totals, self.receipt, finest, by_resource=by_resource)
             rollups.rewrite(self.one, finest, has_resources=self.has_resources)
 
-    def _count(self, lines: Sequence[CostLine]) -> None:
+    def _count(self, days: Sequence[date], currencies: Sequence[str], amounts: Sequence[Decimal]) -> None:
         """Count and add up. Raises ValueError for a row that does not belong here: a reader's bug, not Azure's."""
-        days, currencies = {line.day for line in lines}, {line.currency for line in lines}
-        if any(not self.one.month <= day < next_month(self.one.month) for day in days):
+        named = set(days)
+        if any(not self.one.month <= day < next_month(self.one.month) for day in named):
             raise ValueError(f"A day of another month than {self.one.month:%Y-%m} was to be stored.")
-        if any(not currency or currency != currency.upper() for currency in currencies):
-            raise ValueError("An amount without the code of its currency was to be stored.")
-        for currency in currencies:
-            self.totals[currency] += sum((line.amount for line in lines if line.currency == currency), NOTHING)
-        self.rows += len(lines)
-        self.through = max(days | ({self.through} if self.through else set()), default=None)
+        for currency in set(currencies):
+            if not currency or currency != currency.upper():
+                raise ValueError("An amount without the code of its currency was to be stored.")
+            self.totals[currency] += sum(compress(amounts, map(currency.__eq__, currencies)), NOTHING)
+        self.rows += len(amounts)
+        self.through = max(named | {self.through or self.one.month})
 
     # --- judgement ---
 
@@ -273,6 +291,7 @@ class _Arrival:
             return self._refused(held, totals, why, is_new=False)  # Azure has moved on, and the delivery has not
         self.rows = held.row_count
         is_shown = held.finality != finality(self.one.month, self.today) or held.refused_at is not None
+        is_shown = is_shown or self.as_of not in {None, held.read_at}
         self._update(held, **self._reading())
         if is_shown:
             bump_data_version(self.one.tenant)

@@ -16,9 +16,12 @@ from django.utils import timezone
 from audit.models import CoverageReceipt, Outcome
 from audit.runs import ActiveRun, SyncSummary, previous_receipts, sync_run
 from costs.coverage import COSTS, NOT_OFFERED, SliceReading, SubscriptionReading, judge, shortfall, totals
+from costs.found import Found, Missing, Totals
 from costs.models import CostReceipt, CostSlice
 from costs.months import METRICS, Place, due, first_of, last_day_of_closing, last_of, readable_months
-from costs.sources import Found, Missing, MonthReading, SubscriptionSources, Totals
+from costs.report_orders import ReportOrders
+from costs.rows import SliceKey
+from costs.sources import MonthReading, SubscriptionSources
 from costs.store import note_failure, replace_slice
 from governance import bulk
 from governance.azure import arm
@@ -78,8 +81,12 @@ class _CostSync:
     asked: date | None  # only this month
     readings: dict[UUID, SubscriptionReading] = field(default_factory=dict)
     held: dict[UUID, dict[Place, CostSlice]] = field(default_factory=dict)
-    sources: dict[UUID, SubscriptionSources] = field(default_factory=dict)
+    sources: dict[str, SubscriptionSources] = field(default_factory=dict)
+    reports: ReportOrders = field(init=False)
     throttled: float | None = None
+
+    def __post_init__(self) -> None:
+        self.reports = ReportOrders(self.calls, self.now.date(), self.run.beat, self._wants_report)
 
     def read(self) -> float | None:
         """The whole run. Returns the seconds Azure wants to be left alone, if that is what ended it."""
@@ -87,10 +94,17 @@ class _CostSync:
         self._remember(subscriptions)
         visible = [row for row in subscriptions if row.access_lost_at is None]
         wanted = self._plan(visible)
-        for month in readable_months(self.now.date()):
-            for row in visible:
-                if metrics := wanted[row.id].get(month):
-                    self._read_month(row, month, metrics)
+        turns = [
+            (row, month, metrics)
+            for month in readable_months(self.now.date())
+            for row in visible
+            if (metrics := wanted[row.id].get(month))
+        ]
+        self.reports.ahead.extend(
+            SliceKey(row.subscription_id, month, metric) for row, month, metrics in turns for metric in metrics
+        )
+        for row, month, metrics in turns:
+            self._read_month(row, month, metrics)
         self._note_lost(row for row in subscriptions if row.access_lost_at is not None)
         self._finish(subscriptions)
         return self.throttled
@@ -124,10 +138,13 @@ class _CostSync:
             for month, metric in places:
                 plan[row.id].setdefault(month, []).append(metric)
             by_metric = {metric: [month for month, of in places if of == metric] for metric in METRICS}
-            self.sources[row.id] = SubscriptionSources(
-                self.calls, row.subscription_id, self.now.date(), self.now, by_metric
+            self.sources[row.subscription_id] = SubscriptionSources(
+                self.calls, row.subscription_id, self.now.date(), self.now, by_metric, self.reports
             )
         return plan
+
+    def _wants_report(self, key: SliceKey) -> bool:
+        return self.sources[key.subscription_id].wants_report(key)
 
     def _only(self) -> list[Place]:
         return [] if self.asked is None else [(self.asked, metric) for metric in METRICS]
@@ -139,7 +156,7 @@ class _CostSync:
             for metric in metrics:
                 self._note_waiting(subscription, month, metric, ThrottledError(self.throttled))
             return
-        with self.sources[subscription.id].reading(month) as reading:
+        with self.sources[subscription.subscription_id].reading(month) as reading:
             for metric in metrics:
                 try:
                     self._read_slice(subscription, reading, metric)

@@ -12,7 +12,9 @@ from uuid import UUID
 import orjson
 
 from costs.models import CostTag
+from costs.naming import hold_names
 from governance import bulk
+from governance.batches import in_batches
 from governance.keys import new_id
 
 REMEMBERED_SETS = 20_000
@@ -41,8 +43,10 @@ class TagSets:
         return self.seen
 
     def write(self) -> None:
-        """Write the tags of the sets that the database does not know. Sorted, so that two writers do not cross."""
-        for keys in bulk.in_batches(sorted(self.unwritten)):
+        """Write the tags of the sets that the database does not know. The names of the tenant are held from then on."""
+        if self.unwritten:
+            hold_names(self.tenant_id)
+        for keys in in_batches(sorted(self.unwritten)):
             there = CostTag.objects.for_tenant(self.tenant_id).filter(tag_set__in=keys).order_by()
             known = set(there.values_list("tag_set", flat=True).distinct())
             rows = [row for key in keys if key not in known for row in self._rows(key)]

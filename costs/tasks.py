@@ -34,4 +34,4 @@ def sync_costs(self: Task, tenant_id: str, requested_by: str | None = None) -> N
 def drop_old_costs() -> None:
     """Delete the costs that are older than they are to be kept."""
     dropped = retention.drop_old(timezone.now().date())
-    log.info("old_costs_dropped", rows=dropped.rows, months=dropped.months)
+    log.info("old_costs_dropped", rows=dropped.rows, months=dropped.months, names=dropped.names)

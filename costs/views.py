@@ -10,8 +10,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from costs.cut_files import RefusedCutError, cut_file
+from costs.displayed import displayed
+from costs.exchange import display_currencies
 from costs.exploring import explore
-from costs.lists import DAYS_BACK, days_ago
+from costs.lists import DAYS_BACK, days_ago, display_currency_of
 from costs.models import CostTag, Metric
 from costs.moved import moved_since
 from costs.overview import CostOverview, cost_overview
@@ -45,8 +47,10 @@ def overview(request: HttpRequest) -> HttpResponse:
     asked = CostOverviewFilter(request.GET, queryset=RECORDS.rows().none())
     if not asked.is_valid():
         return _refused(request, "costs/overview.html", asked)
-    found = _overview(tenants_asked_for(asked), _metric(asked))
-    return render(request, "costs/overview.html", {**_usual(asked), "found": found, "standing": found.standing})
+    found, currency = _overview(tenants_asked_for(asked), _metric(asked)), display_currency_of(asked)
+    context = {**_usual(asked), "found": found, "standing": found.standing, "currencies": display_currencies()}
+    context["display"] = displayed(found.by_month, currency) if currency else None
+    return render(request, "costs/overview.html", context)
 
 
 @require_safe
@@ -58,13 +62,14 @@ def explorer(request: HttpRequest) -> HttpResponse:
         return _refused(request, "costs/explore.html", asked)
     question = asked.question()
     try:
-        found = explore(question, asked.dimensions, request.GET, today=_today())
+        found = explore(question, asked.dimensions, request.GET, currency=display_currency_of(asked), today=_today())
     except UnanswerableError as error:
         asked.refuse(str(error))
         asked.is_valid()
         return _refused(request, "costs/explore.html", asked)
     context = {**_usual(asked), "found": found, "by": asked.dimensions, "standing": found.found.standing}
-    return render(request, "costs/explore.html", {**context, "question": question})
+    context |= {"question": question, "currencies": display_currencies(), **_offered()}
+    return render(request, "costs/explore.html", context)
 
 
 @require_POST
@@ -112,7 +117,7 @@ def moved(request: HttpRequest) -> HttpResponse:
         tenants=tenants_asked_for(asked),
         subscription=folded(wanted) if wanted else None,
     )
-    return render(request, "costs/moved.html", {**_usual(asked), "found": found, "since": since})
+    return render(request, "costs/moved.html", {**_usual(asked), **_offered(), "found": found, "since": since})
 
 
 def _overview(tenants: frozenset[UUID] | None, metric: Metric) -> CostOverview:
@@ -139,16 +144,18 @@ def _usual(asked: Any) -> dict[str, Any]:
         "coverage": coverage_asked_for(asked, "costs"),
         "metric": _metric(asked),
         "metrics": Metric.choices,
-        "periods": PERIODS,
-        "choices": filter_choices(),
-        "listing": EXPLORER,
         "today": _today(),
     }
 
 
+def _offered() -> dict[str, Any]:
+    """What the forms of these pages offer."""
+    return {"periods": PERIODS, "choices": filter_choices(), "listing": EXPLORER}
+
+
 def _refused(request: HttpRequest, template: str, asked: Any) -> HttpResponse:
-    context = {"filter": asked, "problems": asked.problems(), "metrics": Metric.choices, "periods": PERIODS}
-    context |= {"choices": filter_choices(), "listing": EXPLORER}
+    context = {"filter": asked, "problems": asked.problems(), "metrics": Metric.choices, **_offered()}
+    context["currencies"] = display_currencies()
     return render(request, template, context, status=400)
 
 

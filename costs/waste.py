@@ -6,12 +6,13 @@ Only a source that names resources can tell. Where a month was not read, or its 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import DateField, Exists, F, OuterRef, Q, QuerySet, Sum, Window
+from django.db.models.functions import Abs, RowNumber, TruncMonth
 
 from costs.figures import DAY, Trend, trend
 from costs.models import CostSlice, DailyResourceCost, Metric
@@ -22,6 +23,8 @@ from governance.filters import Words
 from inventory.models import Orphan, Resource
 
 AT_ONCE = 100  # orphans in one query: each is a condition of its own
+HASHES_AT_ONCE = 500
+TOP = 20  # of each currency that are told one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,16 @@ class Waste:
     amounts: dict[str, Decimal]
     unknown: tuple[date, ...]
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wasted:
+    """A resource that nothing uses, by its oldest lasting period, and what it has wasted in one currency."""
+
+    orphan: Orphan
+    currency: str
+    amount: Decimal
+    waste: Waste
 
 
 def resource_costs(resource: Resource, span: Span, by: str = DAY, *, metric: str, today: date) -> Trend:
@@ -73,15 +86,76 @@ def waste_total(
 
     `orphans` narrows them. What is not known is not in it.
     """
-    lasting: Any = Orphan.objects.all() if orphans is None else orphans
-    lasting = lasting.filter(verdict=Orphan.Verdict.ORPHANED, ended_at=None, resource__isnull=False)
-    lasting = lasting.for_tenants(tenants).order_by()
-    since = lasting.filter(
+    rows = _wasting(lasting_orphans(tenants, orphans), tenants, metric)
+    return dict(rows.values_list("currency").annotate(amount=Sum("amount")))
+
+
+def most_wasted(
+    tenants: Collection[UUID] | None,
+    *,
+    today: date,
+    metric: str = Metric.ACTUAL,
+    orphans: QuerySet[Any] | None = None,
+    top: int = TOP,
+) -> dict[str, tuple[Wasted, ...]]:
+    """The resources that have wasted most, out of all that are orphaned now, by currency; each told once.
+
+    Three queries, and two more for every 500 that are told.
+    """
+    lasting = lasting_orphans(tenants, orphans)
+    sums = _wasting(lasting, tenants, metric).values("tenant_id", "azure_id_hash", "currency")
+    sums = sums.annotate(wasted=Sum("amount")).exclude(wasted=0)
+    by_size = [Abs("wasted").desc(), F("azure_id_hash").asc(), F("tenant_id").asc()]
+    ranked = sums.annotate(place=Window(RowNumber(), partition_by=[F("currency")], order_by=by_size))
+    largest = sorted(ranked.filter(place__lte=top), key=lambda row: (row["currency"], row["place"]))
+    oldest = _oldest(lasting, sorted({row["azure_id_hash"] for row in largest}))
+    slices = _slices(list(oldest.values()), metric)
+    found: dict[str, list[Wasted]] = defaultdict(list)
+    for row in largest:
+        one, amount = oldest[row["tenant_id"], row["azure_id_hash"]], {row["currency"]: row["wasted"]}
+        told = _of_resource(one, amount, slices.get(one.subscription_id, {}), today=today)
+        found[row["currency"]].append(Wasted(one, row["currency"], row["wasted"], told))
+    return {currency: tuple(rows) for currency, rows in found.items()}
+
+
+def waste_unknown(orphans: QuerySet[Any], *, metric: str = Metric.ACTUAL) -> int:
+    """Of how many of these orphans no source ever told what they cost since they are. One query."""
+    told = CostSlice.objects.of_metric(metric).filter(
+        tenant=OuterRef("tenant"), subscription=OuterRef("subscription"), month__gte=OuterRef("month")
+    )
+    month = TruncMonth("since", tzinfo=UTC, output_field=DateField())
+    rows = orphans.filter(resource__isnull=False).annotate(month=month)
+    number: int = rows.filter(~Exists(told.filter(has_resources=True))).count()
+    return number
+
+
+def lasting_orphans(tenants: Collection[UUID] | None, orphans: QuerySet[Any] | None = None) -> QuerySet[Any]:
+    """What nothing uses now, for certain, of these if they are given; in no order."""
+    rows: Any = Orphan.objects.all() if orphans is None else orphans
+    found: QuerySet[Any] = rows.orphaned().for_tenants(tenants).order_by()
+    return found
+
+
+def _wasting(lasting: QuerySet[Any], tenants: Collection[UUID] | None, metric: str) -> QuerySet[Any]:
+    """The daily sums of these orphans' resources since the first of their periods began, in no order."""
+    own = lasting.filter(resource__isnull=False)
+    since = own.filter(
         tenant=OuterRef("tenant"), resource__azure_id_hash=OuterRef("azure_id_hash"), since__date__lte=OuterRef("day")
     )
     rows = DailyResourceCost.objects.of_metric(metric).for_tenants(tenants)
-    rows = rows.filter(azure_id_hash__in=lasting.values("resource__azure_id_hash")).filter(Exists(since))
-    return dict(rows.order_by().values_list("currency").annotate(amount=Sum("amount")))
+    rows = rows.filter(azure_id_hash__in=own.values("resource__azure_id_hash")).filter(Exists(since))
+    found: QuerySet[Any] = rows.order_by()
+    return found
+
+
+def _oldest(lasting: QuerySet[Any], hashes: Sequence[str]) -> dict[Any, Orphan]:
+    """By tenant and hash: the period that began first."""
+    found: dict[Any, Orphan] = {}
+    for start in range(0, len(hashes), HASHES_AT_ONCE):
+        rows = lasting.filter(resource__azure_id_hash__in=hashes[start : start + HASHES_AT_ONCE])
+        rows = rows.annotate(own=F("resource__azure_id_hash")).select_related("tenant", "subscription")
+        found |= {(row.tenant_id, row.own): row for row in rows.order_by("-since", "-id")}
+    return found
 
 
 def _amounts(orphans: Sequence[Orphan], hashes: dict[Any, str], metric: str) -> dict[UUID, dict[str, Decimal]]:

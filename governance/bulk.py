@@ -6,11 +6,11 @@ rows' tenant.
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
-from functools import reduce
 from itertools import repeat
 from typing import Any
 from uuid import UUID
@@ -24,8 +24,8 @@ from governance.money import DIGITS, PLACES, AmountField, in_units
 from governance.tenancy import require_in_scope
 
 Rows = Sequence[tuple[Any, ...]]
-Write = Callable[[Rows], None]
-IDS_PER_STATEMENT = 1000  # SQL Server takes 2,100 parameters a statement
+Columns = Sequence[Sequence[Any]]
+Write = Callable[[Columns], None]
 
 
 def insert(model: type[models.Model], columns: Sequence[str], rows: Rows) -> None:
@@ -44,9 +44,10 @@ def upsert(
 def stream(model: type[models.Model], columns: Sequence[str], *, alike: Mapping[str, Any]) -> Iterator[Write]:
     """A function that takes rows in batches of any size; all of them are in the table once the block has ended.
 
-    `alike` are columns with the same value in every row, the tenant among them. Keys are made here, in the order of the
-    rows. What costs time whatever the number of rows is done once, not once a batch. Between two batches the caller may
-    read and write other tables; this one has the rows only afterwards.
+    A batch is given column by column, `zip(*rows)`: nothing has to be made of each row. `alike` are columns with
+    the same value in every row, the tenant among them. Keys are made here, in the order of the rows. What costs time
+    whatever the number of rows is done once, not once a batch. Between two batches the caller may read and write other
+    tables; this one has the rows only afterwards.
     """
     _require_writable(alike["tenant"])
     fields, same = _fields(model, columns), _fields(model, alike)
@@ -133,58 +134,6 @@ def selecting_insert(
     before, after = f"WITH {', '.join(tables)}", f"SELECT {values} FROM made"  # noqa: S608
     # SQL Server wants WITH first; Python counts the rows of SQLite only where INSERT is the first word.
     return " ".join([before, insert, after] if connection.vendor == "microsoft" else [insert, before, after])
-
-
-def in_batches(ids: Iterable[Any]) -> Iterable[list[Any]]:
-    """Ids in parts that fit an IN list on every engine."""
-    batch: list[Any] = []
-    for one in ids:
-        batch.append(one)
-        if len(batch) == IDS_PER_STATEMENT:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def pages_by_key(rows: "models.QuerySet[Any]", *columns: str, size: int = 5000) -> Iterator[list[tuple[Any, ...]]]:
-    """The columns of many rows, in pages by primary key: flat memory on every engine (SQL Server buffers a cursor)."""
-    last = None
-    while True:
-        page = rows.order_by("pk") if last is None else rows.filter(pk__gt=last).order_by("pk")
-        values = list(page.values_list("pk", *columns)[:size])
-        if values:
-            yield [row[1:] for row in values]
-        if len(values) < size:
-            return
-        last = values[-1][0]
-
-
-def pages_in_order(rows: "models.QuerySet[Any]", order: str, *, size: int = 5000) -> Iterator[list[Any]]:
-    """Many rows in the order of one column, then the key, page by page: flat memory on every engine.
-
-    `order` is a column that is never null, "-" before it turns it round; it may reach through relations that `rows`
-    selects. Between two pages the data may change: each row is as it was when its page was read; one that moved in the
-    order may be missed or come twice.
-    """
-    column, descending = order.removeprefix("-"), order.startswith("-")
-    rows = rows.order_by(order, "-pk" if descending else "pk")
-    last = None
-    while True:
-        rest = rows if last is None else rows.filter(_after(last, column, "lt" if descending else "gt"))
-        page = list(rest[:size])
-        if page:
-            yield page
-        if len(page) < size:
-            return
-        last = page[-1]
-
-
-def _after(last: Any, column: str, beyond: str) -> models.Q:
-    value = reduce(getattr, column.split("__"), last)
-    further = models.Q(**{f"{column}__{beyond}": value}) | models.Q(**{f"pk__{beyond}": last.pk})
-    # "At least" beside it lets the engine enter the index at the value, not at its beginning.
-    return models.Q(**{f"{column}__{beyond}e": value}) & further
 
 
 def refresh_statistics() -> None:
@@ -290,16 +239,17 @@ def _write_sqlite(
 def _stream_sqlite(
     cursor: CursorWrapper, table: str, fields: Sequence[Any], same: Sequence[Any], values: Sequence[Any]
 ) -> Iterator[Write]:
-    names = ["id", *_names(same), *_names(fields)]
-    marks = ", ".join(["%s"] * len(names))
+    names = [*_names(same), *_names(fields), "id"]  # the key last: zip asks for none where the columns have ended
+    marks = ", ".join("?" * len(names))
     sql = f"INSERT INTO {connection.ops.quote_name(table)} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608
     keys = consecutive_ids()
     alike = [repeat(_adapted(field, value)) for field, value in zip(same, values, strict=True)]
 
-    def write(rows: Rows) -> None:
-        columns = [_as_sqlite(field, column) for field, column in zip(fields, zip(*rows, strict=True), strict=False)]
-        if columns:
-            cursor.executemany(sql, list(zip(keys, *alike, *columns, strict=False)))
+    def write(columns: Columns) -> None:
+        adapted = [_as_sqlite(field, column) for field, column in zip(fields, columns, strict=True)]
+        with connection.wrap_database_errors:
+            # Past Django's cursor, which would keep a tuple of every row: zip makes one, and fills it again.
+            sqlite3.Cursor.executemany(cursor.cursor, sql, zip(*alike, *adapted, keys, strict=False))
 
     yield write
 
@@ -344,7 +294,7 @@ def _write_postgresql(
 def _stream_postgresql(
     cursor: CursorWrapper, table: str, fields: Sequence[Any], same: Sequence[Any], values: Sequence[Any]
 ) -> Iterator[Write]:
-    names = ", ".join(["id", *_names(fields)])
+    names = ", ".join([*_names(fields), "id"])
     staging = connection.ops.quote_name(f"staging_{new_id().hex[-12:]}")
     target = connection.ops.quote_name(table)
     cursor.execute(
@@ -352,10 +302,10 @@ def _stream_postgresql(
     )
     keys = consecutive_ids()
 
-    def write(rows: Rows) -> None:
+    def write(columns: Columns) -> None:
         with cursor.cursor.copy(f"COPY {staging} ({names}) FROM STDIN") as copy:
-            for key, row in zip(keys, rows, strict=False):
-                copy.write_row((key, *row))
+            for row in zip(*columns, keys, strict=False):
+                copy.write_row(row)
 
     yield write
     alike, given = ", ".join(_names(same)), ", ".join(map(_given, same))
@@ -376,10 +326,9 @@ def _stream_sql_server(
     model = fields[0].model
     keys = consecutive_ids()
 
-    def write(rows: Rows) -> None:
-        whole = [(*values, key, *row) for key, row in zip(keys, rows, strict=False)]
-        if whole:
-            _write_sql_server(cursor, table, [*same, model._meta.pk, *fields], whole, (), ())
+    def write(columns: Columns) -> None:
+        rows = list(zip(*map(repeat, values), *columns, keys, strict=False))
+        _write_sql_server(cursor, table, [*same, *fields, model._meta.pk], rows, (), ())
 
     yield write
 

@@ -163,6 +163,8 @@ def _csv_cell(value: Value, written: Written) -> Any:
         return "true" if value else "false"
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # never 0E-9
     return value  # csv writes numbers and dates as they print, and None as nothing
 
 

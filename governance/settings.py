@@ -101,6 +101,7 @@ DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'g
 _database = DATABASES["default"]
 _options = _database.setdefault("OPTIONS", {})
 if _database["ENGINE"] == "django.db.backends.sqlite3":
+    _database["ENGINE"] = "governance.database.sqlite"  # folds the case of letters beyond ASCII
     # WAL lets readers go on while a sync writes; IMMEDIATE takes the write lock at the start, where waiting is safe.
     _options.update(
         transaction_mode="IMMEDIATE",

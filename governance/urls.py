@@ -6,8 +6,10 @@ from rest_framework.routers import SimpleRouter
 
 from costs.api import (
     CostCutView,
+    CostMoversView,
     CostSummaryView,
     CostTrendView,
+    CostWasteView,
     MovedView,
     RecordView,
     RestatementLineView,
@@ -72,6 +74,8 @@ urlpatterns = [
     path("api/<str:version>/costs/summary/", CostSummaryView.as_view({"get": "list"}), name="cost-summary"),
     path("api/<str:version>/costs/trend/", CostTrendView.as_view({"get": "list"}), name="cost-trend"),
     path("api/<str:version>/costs/cut/", CostCutView.as_view({"get": "list"}), name="cost-cut"),
+    path("api/<str:version>/costs/movers/", CostMoversView.as_view({"get": "list"}), name="cost-movers"),
+    path("api/<str:version>/costs/waste/", CostWasteView.as_view({"get": "list"}), name="cost-waste"),
     path("api/<str:version>/costs/moved/", MovedView.as_view({"get": "list"}), name="cost-moved"),
     path("api/<str:version>/costs/records/", RecordView.as_view({"get": "list"}), name="cost-records"),
     path(

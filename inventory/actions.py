@@ -18,6 +18,7 @@ from audit.trail import Target, gathered, record
 from audit.verbs import Verb
 from governance import bulk
 from governance.azure.records import MAX_TAG_VALUE, MAX_TYPE
+from governance.batches import pages_by_key
 from governance.keys import new_id
 from inventory.models import HygieneState, Orphan, Resource, ResourceChange, ResourceGroup, TagRule
 from inventory.querysets import fold
@@ -42,7 +43,7 @@ def off_board_subscription(subscription: Subscription, *, now: datetime) -> int:
     """
     off_board(subscription, now=now)
     live = Resource.objects.for_tenant(subscription.tenant_id).live().filter(subscription=subscription)
-    ids = [key for page in bulk.pages_by_key(live, "id") for (key,) in page]
+    ids = [key for page in pages_by_key(live, "id") for (key,) in page]
     kind = ResourceChange.Kind.DELETED.value
     changes = [(subscription.tenant_id, new_id(), key, None, kind, now, False, "[]", "") for key in ids]
     bulk.insert(ResourceChange, CHANGE_COLUMNS, changes)

@@ -12,6 +12,7 @@ from governance.azure import arm, resource_graph
 from governance.azure.errors import AzureError, ThrottledError
 from governance.azure.records import GroupRecord, Unreadable
 from governance.azure.transport import AzureConnection
+from governance.batches import in_batches, pages_by_key
 from governance.keys import new_id
 from inventory.batches import grouped
 from inventory.coverage import RESOURCE_GROUPS, Reading
@@ -102,7 +103,7 @@ class GroupReading:
         ]
         for group in gone:
             group.deleted_at = self.now
-        for batch in bulk.in_batches(group.id for group in gone):
+        for batch in in_batches(group.id for group in gone):
             live: Any = ResourceGroup.objects.for_tenant(self.tenant_id).live().filter(id__in=batch)
             live.update(deleted_at=self.now, stored_at=self.now)
         self.written += len(gone)
@@ -111,7 +112,7 @@ class GroupReading:
     def _load(self) -> None:
         columns = ("azure_id_hash", "id", "subscription_id", "name", "location", "managed_by", "tags", "first_seen_at")
         rows = ResourceGroup.objects.for_tenant(self.tenant_id)
-        for page in bulk.pages_by_key(rows, *columns, "deleted_at"):
+        for page in pages_by_key(rows, *columns, "deleted_at"):
             for key, *values in page:
                 self.known[bytes.fromhex(key)] = KnownGroup(*values)
 

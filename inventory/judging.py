@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 
 from audit.runs import ActiveRun
-from governance import bulk
+from governance.batches import in_batches, pages_by_key
 from inventory.coverage import Reading
 from inventory.groups import GroupReading, KnownGroup
 from inventory.models import HygieneState, Orphan, Resource
@@ -94,7 +94,7 @@ class Judging:
     def returned(self, resource_ids: Sequence[UUID]) -> None:
         """Resources that only the ARM list showed again: they are there, and what their properties are is unknown."""
         unread = Finding(Verdict.UNKNOWN, "Only its name was read since it is back; its properties were not.")
-        for batch in bulk.in_batches(resource_ids):
+        for batch in in_batches(resource_ids):
             rows = Resource.objects.for_tenant(self.tenant_id).filter(id__in=batch)
             found = list(
                 rows.values_list("id", "subscription_id", "name", "type", "location", "resource_group", "tags")
@@ -121,7 +121,7 @@ class Judging:
             return
         types = [kind for kind in RULE_OF_TYPE if kind != SNAPSHOTS]
         rows = Resource.objects.for_tenant(self.tenant_id).live().filter(type__in=types)
-        for page in bulk.pages_by_key(rows, *COLUMNS, size=PAGE_ROWS):
+        for page in pages_by_key(rows, *COLUMNS, size=PAGE_ROWS):
             judged = [_of_resource(row[:6], judge(_subject(row)), was_watched=False) for row in page]
             with self.run.page():
                 self._apply(judged)
@@ -144,7 +144,7 @@ class Judging:
 
     def _judge_snapshots(self, whole: set[str]) -> None:
         rows = Resource.objects.for_tenant(self.tenant_id).live().filter(type=SNAPSHOTS)
-        for page in bulk.pages_by_key(rows, *COLUMNS, size=PAGE_ROWS):
+        for page in pages_by_key(rows, *COLUMNS, size=PAGE_ROWS):
             findings = [(row, judge(_subject(row))) for row in page]
             sources = self._sources({key_of(found.source) for _, found in findings if found.source})
             self._apply(
@@ -154,7 +154,7 @@ class Judging:
     def _sources(self, keys: set[bytes]) -> dict[bytes, datetime | None]:
         """Of these ids those we know: when they were found gone, None for what is there."""
         found: dict[bytes, datetime | None] = {}
-        for batch in bulk.in_batches(key.hex() for key in sorted(keys)):
+        for batch in in_batches(key.hex() for key in sorted(keys)):
             rows = Resource.objects.for_tenant(self.tenant_id).filter(azure_id_hash__in=batch)
             found.update((bytes.fromhex(key), gone) for key, gone in rows.values_list("azure_id_hash", "deleted_at"))
         return found

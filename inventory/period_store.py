@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Case, DateTimeField, Value, When
 
 from governance import bulk
+from governance.batches import in_batches
 from governance.keys import new_id
 from inventory.models import Orphan
 from inventory.orphans import Finding, Verdict
@@ -86,12 +87,12 @@ class PeriodStore:
 
     def end_of_resources(self, resource_ids: Iterable[UUID], ending: str) -> None:
         """These resources are gone: what was open about them has ended."""
-        for batch in bulk.in_batches(resource_ids):
+        for batch in in_batches(resource_ids):
             self._open().filter(resource_id__in=batch).update(ended_at=self.now, ending=ending)
 
     def end_of_groups(self, group_ids: Iterable[UUID], ending: str) -> None:
         """These groups are gone: what was open about them has ended."""
-        for batch in bulk.in_batches(group_ids):
+        for batch in in_batches(group_ids):
             self._open().filter(group_id__in=batch).update(ended_at=self.now, ending=ending)
 
     def end_without_rule(self, rules: Iterable[str]) -> int:
@@ -105,18 +106,18 @@ class PeriodStore:
     def _open_periods(self, ids: Sequence[UUID | None], *, is_of_groups: bool) -> dict[tuple[Any, str], OpenPeriod]:
         subject = "group_id" if is_of_groups else "resource_id"
         found: dict[tuple[Any, str], OpenPeriod] = {}
-        for batch in bulk.in_batches(ids):
+        for batch in in_batches(ids):
             rows = self._open().filter(**{f"{subject}__in": batch})
             for key, rule, *period in rows.values_list(subject, "rule", "id", "since", "unreadable_since"):
                 found[key, rule] = OpenPeriod(*period)
         return found
 
     def _end(self, ids: Sequence[UUID], ending: str) -> None:
-        for batch in bulk.in_batches(ids):
+        for batch in in_batches(ids):
             self._open().filter(id__in=batch).update(ended_at=self.now, ending=ending)
 
     def _doubt(self, ids: Sequence[UUID]) -> None:
-        for batch in bulk.in_batches(ids):
+        for batch in in_batches(ids):
             self._open().filter(id__in=batch).update(
                 verdict=Orphan.Verdict.UNKNOWN,
                 unreadable_since=self.now,
@@ -124,7 +125,7 @@ class PeriodStore:
             )
 
     def _confirm(self, ids: Sequence[UUID]) -> None:
-        for batch in bulk.in_batches(ids):
+        for batch in in_batches(ids):
             self._open().filter(id__in=batch).update(verdict=Orphan.Verdict.ORPHANED, unreadable_since=None, why="")
 
     def _end_before(self, restarted: Sequence[tuple[UUID, Judged]]) -> None:

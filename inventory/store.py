@@ -10,6 +10,7 @@ import orjson
 
 from audit.runs import ActiveRun
 from governance import bulk
+from governance.batches import in_batches, pages_by_key
 from governance.keys import new_id
 from inventory.differences import differences, searchable
 from inventory.judging import Judging, Sighting
@@ -89,7 +90,7 @@ class ResourceStore:
         known = {subscription_id: KnownResources() for subscription_id in subscription_ids}
         rows = Resource.objects.for_tenant(self.tenant_id).filter(subscription__in=list(keys))
         columns = ("subscription_id", "azure_id_hash", "content_hash", "deleted_at", "unrecorded_change")
-        for page in bulk.pages_by_key(rows, *columns):
+        for page in pages_by_key(rows, *columns):
             for subscription, key, fingerprint, deleted_at, unrecorded in page:
                 state = DELETED if deleted_at else UNRECORDED if unrecorded else bytes.fromhex(fingerprint)
                 known[keys[subscription]].fingerprints[bytes.fromhex(key)] = state
@@ -118,7 +119,7 @@ class ResourceStore:
             writes.new.append(self._sighting(shaped, resource_id, is_begun=False))
         self.run.tally.created += len(new)
         self._write(writes)
-        for batch in bulk.in_batches(shaped.key.hex() for shaped in returned):
+        for batch in in_batches(shaped.key.hex() for shaped in returned):
             tombstones = Resource.objects.for_tenant(self.tenant_id).deleted().filter(azure_id_hash__in=batch)
             self.judging.returned(list(tombstones.values_list("id", flat=True)))
             self.run.tally.returned += tombstones.update(
@@ -130,7 +131,7 @@ class ResourceStore:
 
     def sweep(self, keys: Iterable[bytes]) -> None:
         """Mark as deleted what a complete reading of its subscription did not contain, with its log entry."""
-        for batch in bulk.in_batches(key.hex() for key in keys):
+        for batch in in_batches(key.hex() for key in keys):
             live = Resource.objects.for_tenant(self.tenant_id).live().filter(azure_id_hash__in=batch)
             ids = list(live.values_list("id", flat=True))
             changes = [self._change(key, ResourceChange.Kind.DELETED) for key in ids]
@@ -171,7 +172,7 @@ class ResourceStore:
         bulk.insert(Resource, RESOURCE_COLUMNS, writes.inserts)
         rewritten = [name for name in RESOURCE_COLUMNS if name not in WRITTEN_ONCE]
         bulk.upsert(Resource, RESOURCE_COLUMNS, writes.updates, key=("tenant", "azure_id_hash"), update=rewritten)
-        for batch in bulk.in_batches(writes.retagged):
+        for batch in in_batches(writes.retagged):
             ResourceTag.objects.for_tenant(self.tenant_id).filter(resource_id__in=batch).delete()
         bulk.insert(ResourceTag, TAG_COLUMNS, writes.tags)
         bulk.insert(ResourceChange, CHANGE_COLUMNS, writes.changes)
@@ -182,7 +183,7 @@ class ResourceStore:
 
     def _stored(self, stale: Sequence[Shaped]) -> dict[str, Resource]:
         stored: dict[str, Resource] = {}
-        for batch in bulk.in_batches(shaped.key.hex() for shaped in stale):
+        for batch in in_batches(shaped.key.hex() for shaped in stale):
             rows = Resource.objects.for_tenant(self.tenant_id).filter(azure_id_hash__in=batch)
             stored.update((row.azure_id_hash, row) for row in rows)
         return stored

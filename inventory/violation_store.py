@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from governance import bulk
+from governance.batches import in_batches, pages_by_key
 from governance.keys import new_id
 from inventory import tagging
 from inventory.models import HygieneState, Resource, TagRule, TagViolation
@@ -51,7 +52,7 @@ class ViolationStore:
 
     def forget(self, resource_ids: Iterable[UUID]) -> None:
         """These resources break no rule (any more)."""
-        for batch in bulk.in_batches(resource_ids):
+        for batch in in_batches(resource_ids):
             TagViolation.objects.for_tenant(self.tenant_id).filter(resource_id__in=batch).delete()
 
 
@@ -66,7 +67,7 @@ def judge_tenant(tenant_id: UUID, *, now: datetime) -> bool:
         return True
     store = ViolationStore(tenant_id, rules_of(tenant_id), now)
     rows = Resource.objects.for_tenant(tenant_id).live()
-    for page in bulk.pages_by_key(rows, "id", "type", "tags", size=PAGE_ROWS):
+    for page in pages_by_key(rows, "id", "type", "tags", size=PAGE_ROWS):
         with transaction.atomic():
             store.judge(page)
     return _close(state, [rule.id for rule in store.rules], now)

@@ -42,6 +42,7 @@ def postgres() -> Iterator[str]:
             "trust",
             "-E",
             "UTF8",
+            "--locale=C.UTF-8",  # with C, which the environment may say, LOWER would know ASCII alone
             "--no-sync",
         ]
         subprocess.run(initdb, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)

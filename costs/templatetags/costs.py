@@ -33,6 +33,7 @@ PLACES = (
     ("Rows", "costs:records"),
 )
 KEPT = ("tenant", "group", "metric")  # of an address, from one place of costs to the next
+KEPT_BY = dict.fromkeys(("costs:overview", "costs:explore"), (*KEPT, "display_currency"))  # these show it
 METRIC_WORDS = {
     Metric.ACTUAL: "As billed: a reservation is one purchase on one day.",
     Metric.AMORTIZED: "Reservations and savings plans spread over their days and the resources that used them.",
@@ -95,6 +96,12 @@ def dimension_words(dimension: Dimension) -> str:
 
 
 @register.filter
+def rate(value: Decimal) -> str:
+    """An exchange rate, without the noughts at its end."""
+    return f"{value.normalize():f}"
+
+
+@register.filter
 def less(percent: Decimal) -> Decimal:
     """How much less: a percentage without its sign."""
     return abs(percent)
@@ -104,11 +111,12 @@ def less(percent: Decimal) -> Decimal:
 def cost_places(context: Context) -> list[Tab]:
     """The pages of costs, narrowed to the same tenants and metric."""
     request: HttpRequest = context["request"]
-    kept = _kept(request)
-    return [
-        Tab(title, reverse(name) + (f"?{urlencode(kept)}" if kept else ""), request.path == reverse(name))
-        for title, name in PLACES
-    ]
+    found = []
+    for title, name in PLACES:
+        kept = _kept(request, KEPT_BY.get(name, KEPT))
+        address = reverse(name) + (f"?{urlencode(kept)}" if kept else "")
+        found.append(Tab(title, address, request.path == reverse(name)))
+    return found
 
 
 @register.simple_tag(takes_context=True)
@@ -130,7 +138,7 @@ def explore_link(context: Context, row: Movement) -> str:
     if not row.word:
         return ""
     by = "resource" if row.parameter == "resource_group" else "resource_group"
-    query = {**_kept(context["request"]), row.parameter: row.word, "by": by}
+    query = {**_kept(context["request"], KEPT_BY["costs:explore"]), row.parameter: row.word, "by": by}
     return f"{reverse('costs:explore')}?{urlencode(query)}"
 
 
@@ -157,5 +165,5 @@ def report_months() -> list[tuple[str, str]]:
     return [(f"{one:%Y-%m}", f"{one:%B %Y}") for one in months]
 
 
-def _kept(request: HttpRequest) -> dict[str, str]:
-    return {name: request.GET[name][:64] for name in KEPT if request.GET.get(name)}
+def _kept(request: HttpRequest, names: Sequence[str]) -> dict[str, str]:
+    return {name: request.GET[name][:64] for name in names if request.GET.get(name)}

@@ -15,7 +15,6 @@ from governance.azure.errors import BadShapeError, UnavailableError
 
 API_VERSION = "2025-03-01"
 POLL_SECONDS = 15.0  # where Azure names no time
-LONGEST_REPORT_SECONDS = 600.0  # a report that takes longer is asked for again by the next run
 COMPLETED, NO_DATA = "Completed", "NoDataFound"
 
 
@@ -52,19 +51,14 @@ def order_report(calls: CostCalls, subscription_id: str, *, metric: str, first: 
     return OrderedReport(None, 0.0) if answer.status_code == 204 else OrderedReport(*_next_look(answer.headers))
 
 
-def finished_report(calls: CostCalls, ordered: OrderedReport) -> CostReport:
-    """Wait for a report as long as Azure wishes. Raises UnavailableError when it failed or takes too long."""
-    waited = 0.0
-    while ordered.place is not None:
-        waited += max(ordered.seconds, 1.0)
-        if waited > LONGEST_REPORT_SECONDS:
-            raise UnavailableError(f"The cost details report was not ready after {LONGEST_REPORT_SECONDS:.0f} seconds.")
-        calls.azure.sleep(ordered.seconds)
-        answer = calls.send("GET", ordered.place)
-        if answer.status_code == 200:
-            return read_report(decode_exactly(answer.content))
-        ordered = OrderedReport(None, 0.0) if answer.status_code == 204 else OrderedReport(*_next_look(answer.headers))
-    return CostReport(())
+def look(calls: CostCalls, ordered: OrderedReport) -> CostReport | OrderedReport:
+    """Ask once for a report: it, or when to look again. Raises UnavailableError when Azure could not make it."""
+    if ordered.place is None:
+        return CostReport(())
+    answer = calls.send("GET", ordered.place)
+    if answer.status_code == 200:
+        return read_report(decode_exactly(answer.content))
+    return CostReport(()) if answer.status_code == 204 else OrderedReport(*_next_look(answer.headers))
 
 
 def read_report(body: dict[str, Any]) -> CostReport:

@@ -19,7 +19,7 @@ from django.utils.http import urlencode
 
 from audit.models import ReportFile
 from costs.finality import last_day
-from costs.lists import CostFilterSet, MonthFilter
+from costs.lists import CostFilterSet, FiguresFilter, MonthFilter, display_currency_of
 from costs.models import CostSlice, Metric
 from costs.questions import Question
 from costs.spans import Span, months_before
@@ -43,10 +43,11 @@ SLICE_TITLES = (
 
 
 class CostReportFilter(ReportFilter):
-    """A cost report is about one month, the last one if none is given, in one metric."""
+    """A cost report is about one month, the last one if none is given, in one metric; in another currency too."""
 
     month = MonthFilter(method="keep", label="Month")
     metric = CostFilterSet.base_filters["metric"]
+    display_currency = FiguresFilter.base_filters["display_currency"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def _built(asked: CostReportFilter, *, query: str, made_for: str, owner_id: UUID
         made_at=now,
         today=today,
         question=question,
-        figures=Figures.of(question, today=today),
+        figures=Figures.of(question, currency=display_currency_of(asked), today=today),
         since=moment_of(before) if before else now - timedelta(days=LOOKED_BACK_DAYS),
         before=before,
         state=state_of(slices, question, now),

@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Any, Self
 
 from audit.models import ReportFile
+from costs.displayed import Displayed, displayed
 from costs.explorer import Cut, Movers, cut, movers
-from costs.figures import MONTH, Compared, Summary, Trend, summary, trend
+from costs.figures import MONTH, Compared, Course, Summary, known, summary_of
 from costs.finality import last_day
 from costs.models import Finality, Metric
 from costs.moved import moved_since
@@ -20,17 +21,16 @@ from costs.page_lists import MONTHS_KEPT, label_of
 from costs.questions import Dimension, Question
 from costs.spans import Span, months_before
 from costs.standing import State
-from costs.waste import waste, waste_total
+from costs.waste import lasting_orphans, most_wasted, waste_total, waste_unknown
 from governance.exports import Value
+from governance.portal.cost_display import in_one
 from governance.portal.report_parts import Heading, Section, Table, Tabled
 from governance.ui import charts
 from governance.ui.cells import MINUS, grouped, money
-from inventory.models import Orphan
 
 TOP = 10  # of each kind in a table
 MOST_MOVED = 4  # up, and down, by each dimension
-ORPHANS_LOOKED_AT = 1_000  # the oldest: each is asked for its own cost
-WASTERS = 20  # that are named
+WASTERS = 20  # of each currency that are named
 BY = ("tenant", "subscription", "resource_group", "service", "resource")
 MOVED_BY = ("service", "subscription", "resource_group")
 FINALITY_WORDS = {
@@ -46,19 +46,27 @@ class Figures:
     """What the sections tell, asked once. Constant queries."""
 
     total: Summary
-    months: Trend
+    months: Course
     cuts: dict[str, Cut]
     moved: dict[str, Movers]
+    display: Displayed | None
 
     @classmethod
-    def of(cls, question: Question, *, today: date) -> Self:
-        """The figures of a month, and of the year before it."""
-        year = question.on(Span(months_before(question.first, MONTHS_KEPT - 1), question.last))
+    def of(cls, question: Question, *, currency: str, today: date) -> Self:
+        """The figures of a month, and of the year before it; in a display currency too, if there is one."""
+        year = known(question.on(Span(months_before(question.first, MONTHS_KEPT - 1), question.last)), today=today)
+        total, months = summary_of(year, question, today=today), year.course(year.question.span, MONTH)
         return cls(
-            total=summary(question, today=today),
-            months=trend(year, MONTH, today=today),
-            cuts={kind: cut(question, (Dimension(kind),), today=today, top=TOP) for kind in BY},
-            moved={kind: movers(question, (Dimension(kind),), today=today, top=MOST_MOVED) for kind in MOVED_BY},
+            total=total,
+            months=months,
+            display=displayed(months, currency) if currency else None,
+            cuts={
+                kind: cut(question, (Dimension(kind),), today=today, top=TOP, standing=total.standing) for kind in BY
+            },
+            moved={
+                kind: movers(question, (Dimension(kind),), today=today, top=MOST_MOVED, known=year.marks)
+                for kind in MOVED_BY
+            },
         )
 
     @property
@@ -102,6 +110,12 @@ def totals(ground: Ground) -> Iterator[Section]:
         note += f": {STATE_WORDS[basis.state_before]}"
     table = ground.table("Against the month before", (Heading("Currency", 16), *_COMPARED), rows, f"{note}.")
     yield Section("totals", "Totals", tuple(words), figures=tuple(figures), tables=(table,) if rows else ())
+
+
+def display(ground: Ground) -> Iterator[Section]:
+    """All currencies in one, if that was asked for."""
+    if ground.figures.display:
+        yield in_one(ground.figures.display, ground, ground.question.first)
 
 
 def standing(ground: Ground) -> Iterator[Section]:
@@ -164,7 +178,7 @@ def restatements(ground: Ground) -> Iterator[Section]:
         return
     words += [
         f"{_signed(one.moved)} {one.currency} of what had been told moved, and {_signed(one.arrived)} {one.currency}"
-        f" arrived of days that had not been told, in {grouped(one.slices)} months of subscriptions."
+        f" arrived of days that had not been told as a whole, in {grouped(one.slices)} months of subscriptions."
         for one in found.totals
     ]
     rows: list[tuple[Value, ...]] = [
@@ -183,41 +197,25 @@ def restatements(ground: Ground) -> Iterator[Section]:
 
 
 def wasted(ground: Ground) -> Iterator[Section]:
-    """What orphans have cost since they are."""
+    """What orphans have cost since they are: in all, and those that wasted most."""
     tenants, metric = ground.question.tenants, ground.question.metric
     sums = waste_total(tenants, metric=metric)
-    lasting = Orphan.objects.open().for_tenants(tenants).filter(verdict=Orphan.Verdict.ORPHANED)
-    oldest = list(lasting.select_related("tenant").order_by("since", "id")[: ORPHANS_LOOKED_AT + 1])
-    own = waste(oldest[:ORPHANS_LOOKED_AT], today=ground.today, metric=metric)
-    unknown = sum(one.state is State.UNKNOWN for one in own.values())
     words = [
         f"{money(amount, currency)} wasted so far by what nothing uses now, as far as it is known."
         for currency, amount in sorted(sums.items())
     ] or ["No waste is known."]
-    if unknown:
+    if unknown := waste_unknown(lasting_orphans(tenants), metric=metric):
         words.append(f"Of {grouped(unknown)} orphans it is unknown: no source told what they cost.")
-    rows = sorted(
+    largest = most_wasted(tenants, today=ground.today, metric=metric, top=WASTERS)
+    rows: list[tuple[Value, ...]] = [
         (
-            (-abs(amount), one, currency, amount)
-            for one in oldest[:ORPHANS_LOOKED_AT]
-            for currency, amount in own[one.id].amounts.items()
-            if amount
-        ),
-        key=lambda row: (row[0], row[1].name),
-    )
-    told = [
-        (
-            one.name,
-            one.tenant.name,
-            f"{one.since:%Y-%m-%d}",
-            _amount(amount),
-            currency,
-            "at least" if own[one.id].unknown else "",
+            *(row.orphan.name, row.orphan.tenant.name, f"{row.orphan.since:%Y-%m-%d}"),
+            *(_amount(row.amount), currency, "at least" if row.waste.unknown else ""),
         )
-        for _, one, currency, amount in rows[:WASTERS]
+        for currency in sorted(largest)
+        for row in largest[currency]
     ]
-    note = "Of the 1,000 oldest orphans." if len(oldest) > ORPHANS_LOOKED_AT else ""
-    tables = (ground.table("Largest waste", _WASTE, told, note),) if told else ()
+    tables = (ground.table("Largest waste", _WASTE, rows, f"The {WASTERS} largest of each currency."),) if rows else ()
     yield Section("waste", "Waste so far", tuple(words), tables=tables)
 
 
@@ -240,6 +238,7 @@ def verify(ground: Ground) -> Iterator[Section]:
 
 SECTIONS: tuple[Callable[[Ground], Iterator[Section]], ...] = (
     totals,
+    display,
     standing,
     by_currency,
     restatements,

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
-from governance.bulk import pages_in_order
+from governance.batches import pages_in_order
 from governance.drf import CoverageSerializer
 from governance.exports import Page, Table, Value, Written, write_csv, write_xlsx
 from governance.filters import StrictFilterSet

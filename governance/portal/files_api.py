@@ -149,7 +149,8 @@ class ExportView(FileView):
 class ReportRequestSerializer(serializers.Serializer[Any]):
     """Which report, and on whom: a tenant (name or id), a group of tenants (name), or all that you may see.
 
-    `month` (2026-11, the last one that is over if none is given) and `metric` are of the cost report alone.
+    `month` (2026-11, the last one that is over if none is given), `metric` and `display_currency` (amounts are shown in
+    it too, at the rates that were imported) are of the cost report alone.
     """
 
     report = serializers.ChoiceField(choices=tuple(KINDS), default=INVENTORY)
@@ -157,6 +158,7 @@ class ReportRequestSerializer(serializers.Serializer[Any]):
     group = Text(required=False, allow_blank=True, default="", max_length=64)
     month = Text(required=False, allow_blank=True, default="", max_length=7)
     metric = Text(required=False, allow_blank=True, default="", max_length=16)
+    display_currency = Text(required=False, allow_blank=True, default="", max_length=3)
 
 
 class ReportView(FileView):
@@ -171,7 +173,7 @@ class ReportView(FileView):
         wanted.is_valid(raise_exception=True)
         told = wanted.validated_data
         kind = KINDS[told["report"]]
-        chosen = {name: told[name] for name in ("tenant", "group", "month", "metric") if told[name]}
+        chosen = {name: value for name, value in told.items() if name != "report" and value}
         try:
             row = queue_report(request._request, kind, urlencode(chosen))
         except RefusedError as error:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from costs.waste import waste_total
-from governance.bulk import pages_in_order
+from governance.batches import pages_in_order
 from governance.exports import Table as Rows
 from governance.exports import Value
 from governance.portal.exporting import question, write

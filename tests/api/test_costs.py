@@ -21,6 +21,7 @@ from costs.lists import (
     TrendFilter,
 )
 from costs.models import ExchangeRate, Metric
+from costs.ranked_lists import MoversFilter, WasteFilter
 from governance.tenancy import Scope, entered
 from tenants.actions import group_tenants
 from tenants.models import Subscription, Tenant, User
@@ -32,6 +33,8 @@ __all__ = ["described"]  # a fixture
 
 pytestmark = pytest.mark.django_db
 FIGURES = ("costs/summary/", "costs/trend/", "costs/cut/")
+MOVERS, WASTE = "costs/movers/", "costs/waste/"
+RANKED = (MOVERS, WASTE)  # tests/api/test_costs_ranked.py tells what they say
 MOVED = "costs/moved/"
 LISTS = ("costs/records/", "costs/restatements/")
 DAYS = {"since": "2025-11-01", "until": "2025-11-25"}
@@ -92,7 +95,7 @@ def amounts(told: Any, name: str = "amount") -> dict[str, Decimal]:
 
 
 @pytest.mark.usefixtures("restated")
-@pytest.mark.parametrize("path", [*FIGURES, *LISTS, MOVED])
+@pytest.mark.parametrize("path", [*FIGURES, *RANKED, *LISTS, MOVED])
 def test_an_answer_says_how_fresh_it_is_and_refuses_what_it_does_not_know(as_alice: Program, path: str) -> None:
     assert as_alice.page(path)["coverage"]["kind"] == "costs"
     assert "no parameter" in refused(as_alice.ask(path, colour="1"), "colour")
@@ -100,7 +103,7 @@ def test_an_answer_says_how_fresh_it_is_and_refuses_what_it_does_not_know(as_ali
     refused(as_alice.ask(path, tenant="nowhere"), "tenant")
 
 
-@pytest.mark.parametrize("path", [*FIGURES, MOVED])
+@pytest.mark.parametrize("path", [*FIGURES, *RANKED, MOVED])
 def test_figures_have_no_pages(as_alice: Program, path: str) -> None:
     assert "no parameter" in refused(as_alice.ask(path, page_size=10), "page_size")
 
@@ -126,6 +129,9 @@ def test_every_parameter_has_a_test_here() -> None:
 
     assert set(FiguresFilter.base_filters) == asked | {"display_currency"}
     assert set(TrendFilter.base_filters) == asked | {"display_currency", "by"}
+    assert set(MoversFilter.base_filters) == asked | {"by", "top"}
+    of_orphans = {"tenant", "group", "metric", "subscription", "resource_group", "type", "rule", "top"}
+    assert set(WasteFilter.base_filters) == of_orphans
     assert set(CutFilter.base_filters) == asked | {"display_currency", "by", "top"}
     assert set(RecordListFilter.base_filters) == asked | {"sort"}
     of_slices = {"tenant", "group", "metric", "month", "subscription", "currency", "since", "until", "moved", "sort"}
@@ -135,7 +141,7 @@ def test_every_parameter_has_a_test_here() -> None:
 
 
 @pytest.mark.usefixtures("spent")
-@pytest.mark.parametrize("path", [*FIGURES, "costs/records/"])
+@pytest.mark.parametrize("path", [*FIGURES, MOVERS, "costs/records/"])
 def test_parameters_that_contradict_one_another_are_refused(as_alice: Program, path: str) -> None:
     assert "either" in refused(as_alice.ask(path, month="2025-11", since="2025-11-02"), "month")
     assert "before the first" in refused(as_alice.ask(path, since="2025-11-02", until="2025-11-01"), "until")
@@ -145,7 +151,7 @@ def test_parameters_that_contradict_one_another_are_refused(as_alice: Program, p
 
 
 @pytest.mark.usefixtures("spent")
-@pytest.mark.parametrize("path", FIGURES)
+@pytest.mark.parametrize("path", [*FIGURES, MOVERS])
 def test_what_the_sums_cannot_tell_is_refused(as_alice: Program, path: str) -> None:
     refused(as_alice.ask(path, tag="env", charge_type="Usage"), "charge_type")
     assert as_alice.ask("costs/records/", tag="env", charge_type="Usage").status_code == 200
@@ -492,8 +498,9 @@ def test_what_moved_most_is_told_and_the_others_are_counted(as_alice: Program, c
 @pytest.mark.usefixtures("restated")
 def test_lines_are_narrowed_and_sorted(as_alice: Program, shop: Subscription) -> None:
     told = [one._replace(amount=one.amount * 2) for one in _as_restated()]
-    store(shop, NOVEMBER, told, read_at=READ_AT.replace(day=27))
-    key = next(row["id"] for row in as_alice.rows("costs/restatements/", currency="EUR", since="2025-11-27"))
+    store(shop, NOVEMBER, _as_restated(), read_at=READ_AT.replace(day=27))  # so that the 25th has been told as a whole
+    store(shop, NOVEMBER, told, read_at=READ_AT.replace(day=28))
+    key = next(row["id"] for row in as_alice.rows("costs/restatements/", currency="EUR", since="2025-11-28"))
     path = f"costs/restatements/{key}/lines/"
 
     assert [row["day"][8:] for row in as_alice.rows(path)] == ["03", "03", "25"]
@@ -513,7 +520,7 @@ def test_a_stranger_sees_nothing_of_it(as_alice: Program, as_charlie: Program, s
 
     assert amounts(own["total"]["amounts"]) == {"CHF": 5000}
     assert own["standing"]["slices_expected"] == 1
-    for path in (*FIGURES, "costs/records/"):
+    for path in (*FIGURES, MOVERS, "costs/records/"):
         for asked in ({}, {"subscription": shop.subscription_id}, {"resource": WEB_ID}, {"service": "Compute"}):
             told = as_charlie.ask(path, **DAYS, **asked).content.decode()
             for word in ("contoso", "shop", "RG-Shop", "EUR", "12.25", WEB_ID):
@@ -526,12 +533,12 @@ def test_a_stranger_sees_nothing_of_it(as_alice: Program, as_charlie: Program, s
 
 
 @pytest.mark.usefixtures("restated")
-@pytest.mark.parametrize("path", FIGURES)
+@pytest.mark.parametrize("path", [*FIGURES, *RANKED])
 def test_a_foreign_tenant_is_refused_like_one_that_is_nowhere(as_charlie: Program, path: str) -> None:
     assert as_charlie.ask(path, tenant="contoso").json() == as_charlie.ask(path, tenant="nowhere").json()
 
 
-@pytest.mark.parametrize("path", [*FIGURES, *LISTS])
+@pytest.mark.parametrize("path", [*FIGURES, *RANKED, *LISTS])
 def test_nobody_is_asked_to_sign_in(path: str) -> None:
     problem(Program(None).ask(path), 401)
 
@@ -540,7 +547,7 @@ def test_nobody_is_asked_to_sign_in(path: str) -> None:
 
 
 @pytest.mark.usefixtures("restated")
-@pytest.mark.parametrize("path", [*FIGURES, *LISTS])
+@pytest.mark.parametrize("path", [*FIGURES, MOVERS, *LISTS])
 def test_it_asks_the_database_as_often_for_much_as_for_little(as_alice: Program, contoso: Tenant, path: str) -> None:
     def asked() -> list[str]:
         with CaptureQueriesContext(connection) as sent:

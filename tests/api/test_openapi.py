@@ -23,6 +23,7 @@ from tests.processes import ROOT
 FILE = ROOT / "docs" / "openapi.yaml"
 
 PARAMETER = re.compile(r"\{\w+\}")
+Asked = list[tuple[str, str, Any]]  # a path as it is described, a method, and the answer
 
 
 @pytest.fixture(scope="module")
@@ -102,52 +103,14 @@ def test_answers_fit_their_description(
     lists += ["tokens", "users", "memberships", "tenant-groups"]
     first = {path: as_alice.rows(f"{path}/")[0]["id"] for path in lists}
     first["changes"] = as_alice.rows("changes/", baseline="any")[0]["id"]
-    asked: list[tuple[str, str, Any]] = [("/api/v1/me/", "get", as_alice.ask("me/"))]
+    asked: Asked = [("/api/v1/me/", "get", as_alice.ask("me/"))]
     asked += tokens(as_alice, Program(bob), contoso, made)
-    for path, key in first.items():
-        a_list, one = f"/api/v1/{path}/", f"/api/v1/{path}/{{id}}/"
-        asked += [
-            (a_list, "get", as_alice.ask(f"{path}/", page_size=1)),
-            (a_list, "get", stranger.ask(f"{path}/")),
-            (a_list, "get", as_alice.ask(f"{path}/", nonsense="1")),
-            (a_list, "get", Program(None).ask(f"{path}/")),
-            (one, "get", as_alice.ask(f"{path}/{key}/")),
-            (one, "get", stranger.ask(f"{path}/{key}/")),
-            (one, "get", Program(None).ask(f"{path}/{key}/")),
-        ]
-    changes = "/api/v1/resources/{resource_id}/changes/"
-    asked += [
-        (changes, "get", as_alice.ask(f"resources/{first['resources']}/changes/")),
-        (changes, "get", stranger.ask(f"resources/{first['resources']}/changes/")),
-        (changes, "get", as_alice.ask(f"resources/{first['resources']}/changes/", kind="x")),
-    ]
-    for path, a_file in (("exports", {"list": "resources", "format": "csv"}), ("reports", {"tenant": "contoso"})):
-        a_list, one = f"/api/v1/{path}/", f"/api/v1/{path}/{{id}}/"
-        asked += [(a_list, "post", as_alice.post(f"{path}/", a_file))]
-        key = as_alice.rows(f"{path}/")[0]["id"]
-        asked += [
-            (a_list, "get", as_alice.ask(f"{path}/")),
-            (a_list, "post", as_alice.post(f"{path}/", {"list": "nothing", "report": "nothing"})),
-            (one, "get", as_alice.ask(f"{path}/{key}/")),
-            (one, "get", stranger.ask(f"{path}/{key}/")),
-        ]
-    body = {"tenant": str(contoso.id), "kind": "resources"}
-    one_rule, wanted = f"tag-rules/{first['tag-rules']}/", {"key": "owner", "types": ["microsoft.web/sites"]}
-    asked += [
-        ("/api/v1/tag-compliance/", "get", as_alice.ask("tag-compliance/")),
-        ("/api/v1/tag-rules/", "post", added),
-        ("/api/v1/tag-rules/", "post", as_alice.post("tag-rules/", {"key": "x"})),
-        ("/api/v1/tag-rules/", "post", Program(bob).post("tag-rules/", rule)),
-        ("/api/v1/tag-rules/", "post", stranger.post("tag-rules/", rule)),
-        ("/api/v1/tag-rules/{id}/", "put", as_alice.put(one_rule, wanted)),
-        ("/api/v1/tag-rules/{id}/", "patch", as_alice.patch(one_rule, {"key": ""})),
-        ("/api/v1/tag-rules/{id}/", "delete", Program(bob).delete(one_rule)),
-        ("/api/v1/syncs/", "post", as_alice.post("syncs/", body)),
-        ("/api/v1/syncs/", "post", as_alice.post("syncs/", {})),
-        ("/api/v1/syncs/", "post", Program(bob).post("syncs/", body)),
-        ("/api/v1/syncs/", "post", stranger.post("syncs/", body)),
-        ("/api/v1/syncs/", "post", Program(None).post("syncs/", body)),
-    ]
+    asked += [answer for path, key in first.items() for answer in a_list_and_one(as_alice, stranger, path, key)]
+    asked += changes_of(as_alice, stranger, first["resources"])
+    asked += files(as_alice, stranger)
+    asked.append(("/api/v1/tag-rules/", "post", added))
+    asked += tag_rules(as_alice, Program(bob), stranger, rule, first["tag-rules"])
+    asked += syncs(as_alice, Program(bob), stranger, contoso)
     asked += people_and_settings(as_alice, Program(bob), Program(pat), contoso, first["memberships"])
 
     statuses = set()
@@ -158,7 +121,71 @@ def test_answers_fit_their_description(
     assert statuses == {200, 201, 202, 400, 401, 403, 404, 409}
 
 
-def tokens(as_alice: Program, as_bob: Program, contoso: Tenant, made: Any) -> list[tuple[str, str, Any]]:
+def a_list_and_one(as_alice: Program, stranger: Program, path: str, key: str) -> Asked:
+    """A list and one object of it, for somebody who may see it, for a stranger and for nobody."""
+    a_list, one = f"/api/v1/{path}/", f"/api/v1/{path}/{{id}}/"
+    return [
+        (a_list, "get", as_alice.ask(f"{path}/", page_size=1)),
+        (a_list, "get", stranger.ask(f"{path}/")),
+        (a_list, "get", as_alice.ask(f"{path}/", nonsense="1")),
+        (a_list, "get", Program(None).ask(f"{path}/")),
+        (one, "get", as_alice.ask(f"{path}/{key}/")),
+        (one, "get", stranger.ask(f"{path}/{key}/")),
+        (one, "get", Program(None).ask(f"{path}/{key}/")),
+    ]
+
+
+def changes_of(as_alice: Program, stranger: Program, resource: str) -> Asked:
+    """The changes of one resource."""
+    changes, path = "/api/v1/resources/{resource_id}/changes/", f"resources/{resource}/changes/"
+    return [
+        (changes, "get", as_alice.ask(path)),
+        (changes, "get", stranger.ask(path)),
+        (changes, "get", as_alice.ask(path, kind="x")),
+    ]
+
+
+def files(as_alice: Program, stranger: Program) -> Asked:
+    """Asking for an export and a report, rightly and wrongly, and how far they are."""
+    asked: Asked = []
+    for path, a_file in (("exports", {"list": "resources", "format": "csv"}), ("reports", {"tenant": "contoso"})):
+        a_list, one = f"/api/v1/{path}/", f"/api/v1/{path}/{{id}}/"
+        asked.append((a_list, "post", as_alice.post(f"{path}/", a_file)))
+        key = as_alice.rows(f"{path}/")[0]["id"]
+        asked += [
+            (a_list, "get", as_alice.ask(f"{path}/")),
+            (a_list, "post", as_alice.post(f"{path}/", {"list": "nothing", "report": "nothing"})),
+            (one, "get", as_alice.ask(f"{path}/{key}/")),
+            (one, "get", stranger.ask(f"{path}/{key}/")),
+        ]
+    return asked
+
+
+def tag_rules(as_alice: Program, as_bob: Program, stranger: Program, rule: dict[str, str], key: str) -> Asked:
+    """Adding, changing and deleting tag rules, in every way they answer."""
+    one, wanted = f"tag-rules/{key}/", {"key": "owner", "types": ["microsoft.web/sites"]}
+    return [
+        ("/api/v1/tag-compliance/", "get", as_alice.ask("tag-compliance/")),
+        ("/api/v1/tag-rules/", "post", as_alice.post("tag-rules/", {"key": "x"})),
+        ("/api/v1/tag-rules/", "post", as_bob.post("tag-rules/", rule)),
+        ("/api/v1/tag-rules/", "post", stranger.post("tag-rules/", rule)),
+        ("/api/v1/tag-rules/{id}/", "put", as_alice.put(one, wanted)),
+        ("/api/v1/tag-rules/{id}/", "patch", as_alice.patch(one, {"key": ""})),
+        ("/api/v1/tag-rules/{id}/", "delete", as_bob.delete(one)),
+    ]
+
+
+def syncs(as_alice: Program, as_bob: Program, stranger: Program, contoso: Tenant) -> Asked:
+    """Asking for a sync, as everybody."""
+    path, body = "/api/v1/syncs/", {"tenant": str(contoso.id), "kind": "resources"}
+    return [
+        (path, "post", as_alice.post("syncs/", body)),
+        (path, "post", as_alice.post("syncs/", {})),
+        *((path, "post", program.post("syncs/", body)) for program in (as_bob, stranger, Program(None))),
+    ]
+
+
+def tokens(as_alice: Program, as_bob: Program, contoso: Tenant, made: Any) -> Asked:
     """Making API tokens, and what a call with one is answered."""
     asked = {"tenant": str(contoso.id), "name": "ci", "role": "admin"}
     with_token = Program.with_token(made.json()["token"])
@@ -172,9 +199,7 @@ def tokens(as_alice: Program, as_bob: Program, contoso: Tenant, made: Any) -> li
     ]
 
 
-def people_and_settings(
-    as_alice: Program, as_bob: Program, as_pat: Program, contoso: Tenant, membership: str
-) -> list[tuple[str, str, Any]]:
+def people_and_settings(as_alice: Program, as_bob: Program, as_pat: Program, contoso: Tenant, membership: str) -> Asked:
     """Reading and writing people, tenants and groups, in every way they answer."""
     a_role, one, ask_azure = "/api/v1/memberships/", "/api/v1/tenants/{id}/", "/api/v1/tenants/{tenant_id}/preflight/"
     role = {"tenant": str(contoso.id), "email": "erin@contoso.example", "role": "reader"}

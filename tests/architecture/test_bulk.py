@@ -14,6 +14,7 @@ from costs.models import CostRecord, DailyCost
 from costs.rows import CostLine
 from costs.store import COLUMNS as COST_COLUMNS
 from governance import bulk
+from governance.batches import pages_by_key
 from governance.keys import new_id
 from governance.tenancy import Scope, UnscopedError, entered
 from tenants.models import Subscription, Tenant
@@ -100,7 +101,7 @@ def test_thousands_of_rows_come_back_in_pages_each_once(contoso: Tenant) -> None
         rows = [(contoso.id, new_id(), run.id, str(number), "why") for number in range(2500)]
         bulk.insert(SetAsideRow, ("tenant", "id", "run", "azure_id", "reason"), rows)
 
-        pages = list(bulk.pages_by_key(SetAsideRow.objects.filter(run=run), "azure_id", size=1000))
+        pages = list(pages_by_key(SetAsideRow.objects.filter(run=run), "azure_id", size=1000))
 
     assert [len(page) for page in pages] == [1000, 1000, 500]
     assert sorted(int(number) for page in pages for (number,) in page) == list(range(2500))
@@ -128,10 +129,10 @@ def test_a_stream_takes_batches_of_any_size_and_keeps_their_order(contoso: Tenan
     with entered(Scope.of(contoso.id)), transaction.atomic():
         alike = costs_of(contoso)
         with bulk.stream(CostRecord, COST_COLUMNS, alike=alike) as write:
-            write([])
-            write([cost(amount=amounts[0], meter=HOSTILE, quantity=None)])
+            write([[] for _ in COST_COLUMNS])
+            write([*zip(cost(amount=amounts[0], meter=HOSTILE, quantity=None))])
             Subscription.objects.count()  # something else between two batches
-            write([cost(amount=amount, quantity=amount) for amount in amounts[1:]])
+            write([*zip(*(cost(amount=amount, quantity=amount) for amount in amounts[1:]), strict=True)])
 
         stored = CostRecord.objects.order_by("id")
         assert [row.amount for row in stored] == amounts
@@ -146,7 +147,7 @@ def test_a_stream_takes_batches_of_any_size_and_keeps_their_order(contoso: Tenan
 def broken(alike: dict[str, Any]) -> None:
     """A stream whose source dies after a batch."""
     with transaction.atomic(), bulk.stream(CostRecord, COST_COLUMNS, alike=alike) as write:
-        write([cost()])
+        write([*zip(cost())])
         raise ConnectionError
 
 
@@ -174,7 +175,7 @@ def test_sums_are_made_within_the_database_each_with_a_key(contoso: Tenant) -> N
     with entered(Scope.of(contoso.id)), transaction.atomic():
         alike = costs_of(contoso)
         with bulk.stream(CostRecord, COST_COLUMNS, alike=alike) as write:
-            write([cost(amount=Decimal("0.1"), service=service) for service in ("a", "b", "a")])
+            write([*zip(*(cost(amount=Decimal("0.1"), service=service) for service in "aba"), strict=True)])
         sums = CostRecord.objects.order_by().values_list("day", "currency", "service").annotate(total=Sum("amount"))
         fields = [CostRecord._meta.get_field(name) for name in ("day", "currency", "service", "amount")]
 

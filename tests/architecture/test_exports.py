@@ -101,6 +101,14 @@ def test_a_csv_writes_numbers_dates_and_truth_as_machines_read_them() -> None:
     assert written == Written(rows=1)
 
 
+@pytest.mark.parametrize("amount", ["0E-9", "1E-9", "-2.5E-8", "1E+3"])
+def test_a_csv_writes_no_amount_with_an_exponent(amount: str) -> None:
+    ((cell,),), _ = as_csv([Decimal(amount)])
+
+    assert "E" not in cell
+    assert Decimal(cell) == Decimal(amount)
+
+
 def test_a_csv_has_no_byte_order_mark_and_ends_lines_as_rfc_4180_says() -> None:
     out = io.BytesIO()
     write_csv(out, ["name"], [[["vm-1"]]])

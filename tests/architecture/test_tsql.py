@@ -118,9 +118,9 @@ def one_of(statements: list[str], beginning: str) -> str:
 def test_amounts_and_days_arrive_as_such_and_never_as_floats(of_slice: list[str]) -> None:
     insert = one_of(of_slice, "INSERT INTO [cost_data]")
 
-    assert "[amount] numeric(28, 9) '$.c7'" in insert
-    assert "[day] date '$.c5'" in insert
-    assert '"c7": "0.000000001"' in insert
+    assert "[amount] numeric(28, 9) '$.c6'" in insert
+    assert "[day] date '$.c4'" in insert
+    assert '"c6": "0.000000001"' in insert
 
 
 def test_the_finest_sums_stand_in_a_table_made_apart_from_its_rows(of_slice: list[str]) -> None:
@@ -146,6 +146,23 @@ def test_sums_are_inserted_with_keys_of_the_database(of_slice: list[str], table:
     assert "CAST(%s AS char(32))" in insert
     statement, _, parameters = insert.rpartition(" -- ")
     assert statement.count("%s") == len(ast.literal_eval(parameters))
+
+
+@pytest.mark.parametrize(
+    ("table", "referring"),
+    [
+        ("cost_tags", ["cost_data", "daily_resource_costs"]),
+        ("cost_resources", ["cost_data", "daily_resource_costs", "cost_restatement_lines"]),
+    ],
+)
+def test_names_that_nothing_refers_to_go_in_one_statement(
+    of_slice: list[str], table: str, referring: list[str]
+) -> None:
+    held = one_of(of_slice, "UPDATE [tenants] SET [data_version] = [tenants].[data_version] WHERE")
+    delete = one_of(of_slice, f"DELETE FROM [{table}]")
+
+    assert of_slice.index(held) < of_slice.index(delete)
+    assert [part.partition("FROM [")[2].partition("]")[0] for part in delete.split(" EXCEPT ")[1:]] == referring
 
 
 def test_what_moved_is_what_differs_in_sum(of_slice: list[str]) -> None:

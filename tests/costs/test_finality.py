@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from costs.finality import State, finality, last_day, next_month, told_until
+from costs.finality import State, finality, last_day, next_month
 from costs.models import Finality
 
 
@@ -30,11 +30,3 @@ def test_a_year_ends_like_any_month() -> None:
 
 def test_the_words_are_those_of_the_table() -> None:
     assert {state.value for state in State} == set(Finality.values)
-
-
-def test_only_a_final_month_has_told_the_days_without_a_row() -> None:
-    month, through = date(2026, 1, 1), date(2026, 1, 20)
-
-    assert told_until(month, "estimate", through) == told_until(month, "closing", through) == through
-    assert told_until(month, "final", through) == told_until(month, "final", None) == date(2026, 1, 31)
-    assert told_until(month, "estimate", None) is None

@@ -131,6 +131,18 @@ def test_currencies_and_metrics_stand_beside_each_other(subscription: Subscripti
     }
 
 
+def test_letters_beyond_ascii_are_folded_too(subscription: Subscription) -> None:
+    store(
+        subscription,
+        line(1, "1", resource_group="RG-ÄRGER", region="ÎLE"),
+        line(1, "2", resource_group="rg-ärger", region="île"),
+    )
+
+    row = DailyCost.objects.get()
+
+    assert (row.resource_group, row.region, row.amount) == ("rg-ärger", "île", Decimal(3))
+
+
 def test_sums_fold_groups_and_regions_and_count_rows(subscription: Subscription) -> None:
     store(
         subscription,

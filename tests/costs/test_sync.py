@@ -68,7 +68,7 @@ def expected_source(arrangement: str, month: date) -> str:
     return str(Source.REPORT if billing.has_reports else Source.QUERY)
 
 
-@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+@pytest.mark.parametrize("arrangement", [name for name, billing in ARRANGEMENTS.items() if billing.has_queries])
 def test_every_way_to_read_costs_gives_the_truth(start_azure: StartAzure, arrangement: str) -> None:
     azure, contoso = one_subscription(start_azure, arrangement)
 

@@ -60,7 +60,11 @@ STEPS = st.one_of(
 WORLDS = st.fixed_dictionaries(
     {
         "seed": st.integers(1, 1000),
-        "sources": st.lists(st.sampled_from(sorted(ARRANGEMENTS)), min_size=1, max_size=2),
+        "sources": st.lists(
+            st.sampled_from(sorted(name for name, billing in ARRANGEMENTS.items() if billing.has_queries)),
+            min_size=1,
+            max_size=2,
+        ),
         "resources": st.integers(8, 24),
         "day": st.integers(27, 40),
         "steps": st.lists(STEPS, min_size=2, max_size=5),

@@ -33,15 +33,19 @@ class _Printing:
         """Write the statement down, with its parameters."""
         sys.stdout.write(f"{sql} -- {[str(value) for value in parameters or ()]}\n")
 
+    def fetchone(self) -> tuple[int]:
+        """That a transaction is open."""
+        return (1,)
+
 
 def main() -> None:
-    """The rows, the sums, and what moved by resource."""
+    """The names that nothing refers to; then the rows, the sums, and what moved by resource."""
     os.environ["DATABASE_URL"] = MSSQL_URL
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
     with unconnected() as engine, mock.patch.object(engine, "cursor", return_value=_Printing()):
         from django.db import connection
 
-        from costs import restating, rollups
+        from costs import naming, restating, rollups
         from costs.models import CostRecord, Restatement
         from costs.rows import CostLine
         from costs.slices import OneSlice
@@ -53,8 +57,9 @@ def main() -> None:
         one = OneSlice(TENANT, SUBSCRIPTION, MONTH, "actual")
         restatement = Restatement(tenant_id=TENANT, currency="EUR")
         with entered(Scope.of(TENANT)):
+            naming.drop_unnamed(TENANT)
             with bulk.stream(CostRecord, COLUMNS, alike=one.alike) as write:
-                write([(*CostLine(MONTH, "EUR", Decimal("1E-9"))[:-1], "")])
+                write([[value] for value in CostLine(MONTH, "EUR", Decimal("1E-9"))])
             with rollups.finest_sums(one) as finest:
                 restating._lines(one, MONTH, restatement, finest, by_resource=True)
                 rollups.rewrite(one, finest, has_resources=True)

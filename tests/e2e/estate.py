@@ -12,6 +12,8 @@ invitation into contoso.
 
 import time
 from dataclasses import asdict
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -21,6 +23,8 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import SyncRun
+from costs.rate_files import RateLine, take_rates
+from costs.spans import months_before
 from governance.access import Role
 from governance.azure.simulator.directory import B2C_DOMAIN, SIGN_IN_POLICY, Person
 from governance.azure.simulator.faults import Fault
@@ -30,14 +34,16 @@ from inventory.models import Resource
 from tenants.actions import group_tenants
 from tenants.identities import WAITING, ProvenIdentity, bind_identity
 from tenants.invitations import PROOF, invite, new_token, proof_in
-from tenants.models import Subscription, Tenant, User
-from tests.conftest import connect, person, sync
-from tests.costs.world import fill, restate
+from tenants.models import Tenant, User
+from tests.conftest import connect, person, read_costs, sync
 from tests.portal.crawl import Address, addresses, demand_a_tag, files_of, invite_a_guest, side
 
 RESOURCES = {"contoso": 130, "fabrikam": 60, "northwind": 40, "tailwind": 20}  # contoso fills three pages of a list
+DAYS = 31  # from the first reading to the last, which is today's
+COST_SOURCES = ("ea-focus-csv", "mca-report")  # of the two subscriptions of each tenant
 PASSWORD = "a long and unusual sentence"
 HOST = "127.0.0.1"
+RATE_DAYS = 420
 LONG_SECONDS = 60 * 60  # longer than the browser tests take
 IVY = "ivy@elsewhere.example"
 SAM = Person("sam@contoso.example", "Sam")
@@ -57,7 +63,7 @@ def make(azure: Simulator) -> dict[str, Any]:
     for user in people.values():
         _bind(azure, user)
     _read(azure, tenants)
-    _spend(tenants)
+    _publish_rates(azure.today)
     for name in ("contoso", "fabrikam"):
         demand_a_tag(tenants[name], people["alice"])
         invite_a_guest(tenants[name], people["alice"])
@@ -103,12 +109,23 @@ def _read(azure: Simulator, tenants: dict[str, Tenant]) -> None:
     """A month of syncs, each of the unhappy ends among the last of them."""
     contoso, fabrikam, northwind = (tenants[name] for name in ("contoso", "fabrikam", "northwind"))
     _read_each(contoso, fabrikam, northwind)
-    azure.advance(days=20)
+    azure.advance(days=DAYS - 8 - 3)
     _read_each(contoso, fabrikam)
-    azure.advance(days=11)
+    azure.cost_settings.change({"polls": 0, "retry_seconds": 0})  # its reports are ready at once
+    azure.advance(days=8)
+    _spend(azure, contoso, fabrikam, months=2)
+    azure.advance(days=3)
+    _spend(azure, contoso, fabrikam, months=1)
     _read_with(azure, Fault("bad_row", path="ResourceGraph", how="oversized_name", times=1), contoso)
     _read_with(azure, Fault("forbidden"), northwind)
     _read_each(fabrikam)
+
+
+def _spend(azure: Simulator, *tenants: Tenant, months: int) -> None:
+    """Read the costs of the open month, and of some before it: all thirteen would take a minute."""
+    for tenant in tenants:
+        for number in range(months):
+            read_costs(tenant, today=azure.today, month=months_before(azure.today.replace(day=1), number))
 
 
 def _read_each(*tenants: Tenant) -> None:
@@ -122,15 +139,12 @@ def _read_with(azure: Simulator, fault: Fault, tenant: Tenant) -> None:
     azure.faults.clear()
 
 
-def _spend(tenants: dict[str, Tenant]) -> None:
-    """Thirteen months of costs in two currencies; the oldest of a subscription was told otherwise last night."""
-    today = timezone.now().date()
-    for name, currency in (("contoso", "EUR"), ("fabrikam", "USD")):
-        with entered(Scope.of(tenants[name].id)):
-            rows = list(Resource.objects.live().order_by("name", "id"))
-            for one in Subscription.objects.expected().order_by("name"):
-                fill(one, [row for row in rows if row.subscription_id == one.id][:24], today=today, currency=currency)
-                restate(one, today=today)
+def _publish_rates(today: date) -> None:
+    """A rate of the euro for each day of the year, and of the dollar but for the last weeks, in Swiss francs."""
+    days = [today - timedelta(days=number) for number in range(RATE_DAYS)]
+    euros = [RateLine(day, "EUR", "CHF", Decimal("0.93") + Decimal(day.day).scaleb(-4), "A bank") for day in days]
+    dollars = [RateLine(day, "USD", "CHF", Decimal("0.81"), "Another bank") for day in days[40:]]
+    take_rates([*euros, *dollars])
 
 
 def _group(tenants: dict[str, Tenant]) -> None:
@@ -208,6 +222,7 @@ def _names(tenant: Tenant) -> list[str]:
 def point_to(azure: Simulator) -> None:
     """Make this process speak to the simulator, as environment variables do for the others."""
     settings.AZURE_AUTHORITY_HOST = settings.AZURE_ARM_ENDPOINT = azure.url
+    settings.AZURE_BLOB_ENDPOINT = azure.blob_endpoint
     settings.AZURE_CA_FILE = settings.SOCIAL_AUTH_VERIFY_SSL = str(azure.ca_file)
     for name, value in sign_in_with(azure).items():
         setattr(settings, name, value)

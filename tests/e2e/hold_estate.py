@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import django
 
@@ -15,13 +17,21 @@ def main() -> None:
     """Serve the simulated Azure first: the syncs that make the estate need it."""
     django.setup()
     from tests.conftest import secret_variable
-    from tests.e2e.estate import RESOURCES, make, point_to, register, sign_in_with
+    from tests.e2e.estate import COST_SOURCES, DAYS, RESOURCES, make, point_to, register, sign_in_with
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    with Simulator(folder=Path(sys.argv[1]), tenants=len(RESOURCES), resources_per_tenant=RESOURCES) as azure:
+    world: dict[str, Any] = {
+        "tenants": len(RESOURCES),
+        "resources_per_tenant": RESOURCES,
+        "day_zero": datetime.now(UTC).date() - timedelta(days=DAYS),
+        "meters_per_resource": 1,
+        "cost_sources": COST_SOURCES,
+    }
+    with Simulator(folder=Path(sys.argv[1]), **world) as azure:
         environment = {
             "AZURE_AUTHORITY_HOST": azure.url,
             "AZURE_ARM_ENDPOINT": azure.url,
+            "AZURE_BLOB_ENDPOINT": azure.blob_endpoint,
             "AZURE_CA_FILE": str(azure.ca_file),
             **sign_in_with(azure),
             **{secret_variable(tenant.name): tenant.client_secret for tenant in azure.tenants},

@@ -86,6 +86,8 @@ def _costs() -> list[Stop]:
         *(Stop(f"costs {name}, never read", path, who="ines") for name, path in places),
         Stop("costs overview, of one tenant", "/costs/?tenant=contoso"),
         Stop("costs overview, amortized", "/costs/?metric=amortized"),
+        Stop("costs overview, in another currency", "/costs/?display_currency=CHF"),
+        Stop("costs explorer, in another currency", "/costs/explore/?by=service&period=3-months&display_currency=CHF"),
         Stop("costs explorer, two dimensions", "/costs/explore/?by=service&then=resource_group&period=3-months"),
         Stop("costs explorer, by month", "/costs/explore/?by=subscription&period=13-months"),
         Stop("costs explorer, by resource", "/costs/explore/?by=resource&tenant=contoso&period=last-month"),

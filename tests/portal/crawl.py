@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus, urlencode
 from uuid import uuid4
 
 import orjson
+from django.db.models import QuerySet
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
@@ -155,69 +156,14 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
     The view is saved here, and unless something has moved in its costs already, it spends some here.
     """
     there = azure.tenant(tenant.name)
-    truth = azure.truth(tenant.name)
     foreign = orjson.dumps(azure.truth(other.name)).decode().lower()
+    asker = next(filter(None, people))
     with entered(Scope.of(tenant.id)):
         if not Restatement.objects.exists():
             spend(tenant)
-        run = SyncRun.objects.order_by("-started_at").first()
-        subscription = Subscription.objects.order_by("name").first()
-        resource = Resource.objects.live().order_by("name").first()
-        membership = Membership.objects.order_by("-id").first()
-        token = token_for(next(filter(None, people)), tenant).row
-        group = TenantGroup.objects.exclude(name="everybody").get()
-        words = {
-            tenant.name,
-            str(tenant.id),
-            str(tenant.azure_tenant_id),
-            *(word for person in people if person for word in (person.email, str(person.id))),
-            *(row.name for row in truth.resources),
-            *(row.resource_group for row in truth.resources),
-            *(row.subscription_id for row in truth.subscriptions),
-            *(row.display_name for row in truth.subscriptions),
-            *map(str, SyncRun.objects.values_list("id", flat=True)),
-            *map(str, Subscription.objects.values_list("id", flat=True)),
-            *map(str, Membership.objects.values_list("id", flat=True)),
-            *(group.name, str(group.id)),
-            *(token.name, str(token.id), token.id.hex),
-            *map(str, Resource.objects.values_list("id", flat=True)),
-            *map(str, ResourceChange.objects.values_list("id", flat=True)[:50]),
-            *map(str, ReportFile.objects.values_list("id", flat=True)),
-            *map(str, Invitation.objects.values_list("id", flat=True)),
-            *map(str, Invitation.objects.values_list("letter", flat=True)),
-            *Invitation.objects.values_list("email", flat=True),
-            *map(str, AuditEvent.objects.values_list("id", flat=True)),
-        }
-        rule = TagRule.objects.in_force().order_by("key").first()
-        words |= {
-            *(row.name for row in truth.resource_groups),
-            *map(str, Orphan.objects.values_list("id", flat=True)),
-            *map(str, ResourceGroup.objects.values_list("id", flat=True)),
-            *map(str, TagRule.objects.values_list("id", flat=True)),
-            *map(str, TagViolation.objects.values_list("id", flat=True)[:50]),
-            rule.key,
-            rule.allowed_values[0],
-            *words_of(tenant),
-        }
-        keys = {
-            "orphan": str(Orphan.objects.order_by("name").first().id),
-            "change": str(ResourceChange.objects.order_by("-at", "-id").first().id),
-            "tag-rule": str(rule.id),
-            "restatement": str(Restatement.objects.order_by("-at", "-id").first().id),
-            "tag-violation": str(TagViolation.objects.order_by("id").first().id),
-            "tenant": str(tenant.id),
-            "subscription": str(subscription.id),
-            "resource": str(resource.id),
-            "sync": str(run.id),
-            **files,
-            "audit-event": str(AuditEvent.objects.order_by("-sequence").first().id),
-            "view": view_of(next(filter(None, people)), tenant),
-            "token": str(token.id),
-            "membership": str(membership.id),
-            "user": str(membership.user_id),
-            "invitation": str(Invitation.objects.order_by("id").first().id),
-            "tenant-group": str(group.id),
-        }
+        token = token_for(asker, tenant).row
+        words = _words(azure, tenant, people) | {token.name, str(token.id), token.id.hex}
+        keys = {**_keys(tenant), **files, "view": view_of(asker, tenant), "token": str(token.id)}
     markers = {word.lower() for word in words if len(word) >= SHORTEST_MARKER}
     return Side(
         tenant=tenant,
@@ -225,6 +171,62 @@ def side(azure: Simulator, tenant: Tenant, other: Tenant, people: list[User | No
         markers=frozenset(word for word in markers if word not in foreign),
         secrets=frozenset({there.client_secret.lower(), there.client_id.lower(), tenant.secret_ref.lower()}),
     )
+
+
+def _words(azure: Simulator, tenant: Tenant, people: list[User | None]) -> set[str]:
+    """What only this tenant's pages may say, within its scope: names, and the keys of its rows."""
+    truth = azure.truth(tenant.name)
+    rule = TagRule.objects.in_force().order_by("key").first()
+    group = TenantGroup.objects.exclude(name="everybody").get()
+    return {
+        tenant.name,
+        str(tenant.id),
+        str(tenant.azure_tenant_id),
+        *(word for person in people if person for word in (person.email, str(person.id))),
+        *(row.name for row in truth.resources),
+        *(row.resource_group for row in truth.resources),
+        *(row.subscription_id for row in truth.subscriptions),
+        *(row.display_name for row in truth.subscriptions),
+        *(row.name for row in truth.resource_groups),
+        *(group.name, str(group.id)),
+        *(rule.key, rule.allowed_values[0]),
+        *(str(key) for rows in _rows_with_keys() for key in rows.values_list("id", flat=True)),
+        *map(str, Invitation.objects.values_list("letter", flat=True)),
+        *Invitation.objects.values_list("email", flat=True),
+        *words_of(tenant),
+    }
+
+
+def _rows_with_keys() -> list[QuerySet[Any]]:
+    """Whose keys nobody else may be told; of what there is most of, some."""
+    every = (SyncRun, Subscription, Membership, Resource, ReportFile, Invitation, AuditEvent)
+    judged = (Orphan, ResourceGroup, TagRule)
+    some = (ResourceChange, TagViolation)
+    return [*(model.objects.all() for model in (*every, *judged)), *(model.objects.all()[:50] for model in some)]
+
+
+def _keys(tenant: Tenant) -> dict[str, str]:
+    """One object of every kind, within the tenant's scope."""
+    membership = Membership.objects.order_by("-id").first()
+    first = {
+        "orphan": Orphan.objects.order_by("name"),
+        "change": ResourceChange.objects.order_by("-at", "-id"),
+        "tag-rule": TagRule.objects.in_force().order_by("key"),
+        "restatement": Restatement.objects.order_by("-at", "-id"),
+        "tag-violation": TagViolation.objects.order_by("id"),
+        "subscription": Subscription.objects.order_by("name"),
+        "resource": Resource.objects.live().order_by("name"),
+        "sync": SyncRun.objects.order_by("-started_at"),
+        "audit-event": AuditEvent.objects.order_by("-sequence"),
+        "invitation": Invitation.objects.order_by("id"),
+        "tenant-group": TenantGroup.objects.exclude(name="everybody"),
+    }
+    return {
+        **{name: str(rows.first().id) for name, rows in first.items()},
+        "tenant": str(tenant.id),
+        "membership": str(membership.id),
+        "user": str(membership.user_id),
+    }
 
 
 def token_for(user: User, tenant: Tenant, role: Role = Role.READER, *, name: str = "") -> NewToken:

@@ -43,7 +43,6 @@ from tenants.models import (
 from tenants.tokens import revoke_token
 from tests.api.bearers import let_in, take_b2c, token_of
 from tests.conftest import sync
-from tests.costs.crawled import disk_of
 from tests.portal.crawl import (
     METHODS,
     SAFE,
@@ -65,6 +64,7 @@ from tests.portal.crawl import (
     whose_session_expired,
     with_bearer,
 )
+from tests.portal.parameters import OF_NOBODY, of_costs, of_resources
 
 # Open to everybody, signed in or not. Everything else is for people.
 SIGNING_IN = {
@@ -460,69 +460,7 @@ def filter_parameters() -> set[str]:
 def values_of(world: World, who: str) -> dict[str, tuple[list[str], list[str], list[str]]]:
     """Per parameter: own values, foreign ones, and foreign-looking ones that exist nowhere (as long as those)."""
     own, foreign = world.own(who), world.foreign(who)
-
-    def examples(one: Side) -> dict[str, list[str]]:
-        with entered(Scope.of(one.tenant.id)):
-            row = Resource.objects.select_related("subscription").get(id=one.keys["resource"])
-            unique = next(
-                name for name in sorted(Resource.objects.values_list("name", flat=True)) if name in one.markers
-            )
-            group = next(
-                name for name in Resource.objects.values_list("resource_group", flat=True) if name in one.markers
-            )
-            tags = Resource.objects.exclude(tags={}).first().tags
-        name, value = next(iter(tags.items()))
-        return {
-            "tenant": [one.tenant.name, str(one.tenant.id), one.tenant.name.upper()],
-            "group": [f"group-of-{one.tenant.name}"],
-            "columns": ["name,tenant,azure_id"],
-            "subscription": [row.subscription.subscription_id],
-            "type": [row.type],
-            "region": [row.location],
-            "resource_group": [group],
-            "tag": [name, f"{name}:{value}", f"costtag-of-{one.tenant.name}"],
-            "q": [unique],
-            "deleted": ["no", "yes", "any"],
-            "orphaned": ["yes", "no", "unknown"],
-            "changed_since": ["2020-01-01"],
-            "since": ["2020-01-01"],
-            "until": ["2199-01-01"],
-            "baseline": ["any"],
-            "field": ["tags"],
-            "rule": ["disk-unattached"],
-            "verdict": ["any"],
-            "ended": ["any"],
-            "older_than": ["0"],
-            "key": [f"tag-of-{one.tenant.name}"],
-            "state": ["active", "revoked"],
-            "actor": [f"@{one.tenant.name}.example"],
-            "verb": ["tenant.connected", "run.finished"],
-            "target": [one.tenant.name, str(one.tenant.id)],
-            "chain": ["platform", "tenants"],
-            "kind": ["resources", "deleted", "process"],
-            "outcome": ["partial", "done"],
-            "role": ["admin", "reader"],
-            "sort": ["name", "-name"],
-            "page": ["1", "2"],
-            "page_size": ["1000"],
-            "status": ["done"],
-            "format": ["csv"],
-            "cursor": [cursor_of(world, "alice" if one is world.contoso else "charlie")],
-            "metric": ["actual", "amortized"],
-            "month": [f"{datetime.now(UTC):%Y-%m}"],
-            "service": [f"service-of-{one.tenant.name}"],
-            "charge_type": [f"charge-of-{one.tenant.name}"],
-            "resource": [disk_of(one.tenant)],
-            "currency": ["EUR"],
-            "display_currency": ["EUR"],
-            "moved": ["yes", "any"],
-            "by": ["resource", f"service,tag:costtag-of-{one.tenant.name}", "month"],
-            "top": ["1"],
-            "period": ["13-months"],
-            "then": ["resource", f"tag:costtag-of-{one.tenant.name}"],
-        }
-
-    mine, theirs = examples(own), examples(foreign)
+    mine, theirs = _examples(world, own), _examples(world, foreign)
     nowhere = {name: [str(uuid4()) if len(v) == 36 else "z" * len(v) for v in theirs[name]] for name in theirs}
     return {name: (mine[name], theirs[name], nowhere[name]) for name in mine}
 
@@ -534,6 +472,22 @@ def is_deaf_to(client: Client, address: Address, name: str, value: str) -> bool:
         comparable(ask(client, "GET", f"{path}?{urlencode({name: word})}"), word) for word in (value, WRONG_ANYWHERE)
     )
     return good == wrong
+
+
+def _examples(world: World, one: Side) -> dict[str, list[str]]:
+    """What each parameter can be asked of this tenant."""
+    return {
+        **OF_NOBODY,
+        **of_resources(one),
+        **of_costs(one),
+        "tenant": [one.tenant.name, str(one.tenant.id), one.tenant.name.upper()],
+        "group": [f"group-of-{one.tenant.name}"],
+        "key": [f"tag-of-{one.tenant.name}"],
+        "actor": [f"@{one.tenant.name}.example"],
+        "target": [one.tenant.name, str(one.tenant.id)],
+        "cursor": [cursor_of(world, "alice" if one is world.contoso else "charlie")],
+        "month": [f"{datetime.now(UTC):%Y-%m}"],
+    }
 
 
 PARTS = 4  # of the parameters, so that several processes share the longest crawl of all

@@ -281,7 +281,7 @@ def test_every_page_of_rows_is_progress(queued: None, read: None, bob: User, mon
         seen.append((row.status, row.rows, row.expected))
 
     monkeypatch.setattr(file_queue.FileInTheMaking, "progress", noted)
-    monkeypatch.setattr("governance.bulk.pages_in_order.__kwdefaults__", {"size": 20})
+    monkeypatch.setattr("governance.batches.pages_in_order.__kwdefaults__", {"size": 20})
 
     make_file(str(newest().id))
 

@@ -6,14 +6,15 @@ same one. https://learn.microsoft.com/azure/cost-management-billing/costs/unders
 
 from dataclasses import dataclass
 
-ENTERPRISE, PAY_AS_YOU_GO, DEV_TEST = (
+ENTERPRISE, PAY_AS_YOU_GO, DEV_TEST, SPONSORED = (
     "EnterpriseAgreement_2014-09-01",
     "PayAsYouGo_2014-09-01",
     "MSDNDevTest_2014-09-01",
+    "Sponsored_2016-01-01",
 )
 CURRENCIES = ("EUR", "USD", "CHF", "GBP", "SEK")  # of the tenants, in turn
 SECOND_CURRENCY = {"EUR": "USD", "USD": "EUR", "CHF": "EUR", "GBP": "USD", "SEK": "EUR"}
-EA, MCA, WEB_DIRECT = "EA", "MCA", "WebDirect"
+EA, MCA, WEB_DIRECT, NONE = "EA", "MCA", "WebDirect", "None"
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,17 @@ class Billing:
     @property
     def has_reports(self) -> bool:
         """Whether cost details reports are offered."""
-        return self.agreement != WEB_DIRECT
+        return self.agreement not in (WEB_DIRECT, NONE)
+
+    @property
+    def has_queries(self) -> bool:
+        """Whether Cost Management answers at all: it supports only some types of offers."""
+        return self.agreement != NONE
 
     @property
     def has_commitments(self) -> bool:
         """Whether there is a reservation, so that actual and amortized cost differ."""
-        return self.agreement != WEB_DIRECT
+        return self.agreement not in (WEB_DIRECT, NONE)
 
 
 ARRANGEMENTS = {
@@ -48,6 +54,7 @@ ARRANGEMENTS = {
     "mca-report": Billing(MCA, DEV_TEST),
     "mca-focus-parquet": Billing(MCA, DEV_TEST, export_types=("FocusCost",), export_format="Parquet"),
     "payg-query": Billing(WEB_DIRECT, PAY_AS_YOU_GO),
+    "sponsored-none": Billing(NONE, SPONSORED),
 }
 USUAL = (  # by tenant, then by subscription; the offers are the same for every tenant
     ("ea-focus-csv", "payg-query", "mca-report"),

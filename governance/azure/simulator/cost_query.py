@@ -17,6 +17,7 @@ from governance.azure.simulator.chance import dice, guid
 from governance.azure.simulator.charges import Charge, Item, amount_text, next_month, quantity_text
 from governance.azure.simulator.cost_filters import DIMENSIONS, accepts, tag_value
 from governance.azure.simulator.cost_quota import CostQuota
+from governance.azure.simulator.cost_reports import not_offered
 from governance.azure.simulator.cost_settings import CostSettings
 from governance.azure.simulator.exchange import Refusal, Request, Response, json_response
 from governance.azure.simulator.pages import Page, Pages, Row, next_link
@@ -72,6 +73,8 @@ class CostQuery:
         tenant = self._access.caller(request)
         require_api_version(request)
         subscription = self._access.subscription(request, tenant, subscription_id)
+        if not subscription.billing.has_queries:
+            raise not_offered(subscription)
         question = question_in(request.json(), self._world.today)
         headers = self._quota.spend(
             tenant.tenant_id, units=len(question.months), client_type=request.headers.get("clienttype", "")

@@ -86,7 +86,7 @@ class Reports:
     def ask(self, request: Request, subscription_id: str) -> Response:
         subscription = self._subscription(request, subscription_id)
         if not subscription.billing.has_reports:
-            raise _not_offered(subscription)
+            raise not_offered(subscription)
         body = request.json()
         metric = METRICS.get(str(body.get("metric", "ActualCost")))
         if metric is None:
@@ -252,7 +252,8 @@ def months_before(day: date, months: int) -> date:
     return date(number // 12, number % 12 + 1, 1)
 
 
-def _not_offered(subscription: Subscription) -> Refusal:
+def not_offered(subscription: Subscription) -> Refusal:
+    """The 400 of an offer that Cost Management, or its reports, do not support."""
     offer = OFFER_NUMBERS.get(subscription.quota_id, "MS-AZR-0036P")
     request_id = guid(subscription.subscription_id, "not offered")
     return Refusal(400, "400", NOT_OFFERED.format(offer=offer, request_id=request_id))

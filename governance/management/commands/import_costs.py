@@ -1,16 +1,18 @@
 """`manage.py import_costs`: take costs from files that somebody exported by hand."""
 
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from costs.files import CostFiles, UnreadableFileError
-from costs.importing import Imported, import_costs
+from costs.importing import ExportedEarlierError, Imported, import_costs
 from costs.models import Metric
 from costs.rows import RefusedRow
 from governance.management.acting import ActingCommand
@@ -35,6 +37,12 @@ class Command(ActingCommand):
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
         parser.add_argument("--tenant", required=True, metavar="NAME")
         parser.add_argument("--metric", choices=Metric.values, help="what the files tell; else their content says it")
+        parser.add_argument(
+            "--exported-on",
+            type=_day,
+            metavar="YYYY-MM-DD",
+            help="when the files were made, by which it is judged how final their months are; else by today",
+        )
         parser.add_argument("--replace", action="store_true", help="also what a sync read from an export or a report")
         parser.add_argument("--dry-run", action="store_true", help="say what would be taken, and store nothing")
         add_json_option(parser)
@@ -43,6 +51,9 @@ class Command(ActingCommand):
         """Import, report, and exit with how much was taken."""
         paths: list[Path] = options["files"]
         as_json: bool = options["as_json"]
+        now = timezone.now()
+        if options["exported_on"] and options["exported_on"] > now.date():
+            raise CommandError(f"--exported-on {options['exported_on']} is in the future; today is {now.date()} (UTC).")
         with named_tenant(options["tenant"]) as tenant:
             try:
                 with CostFiles(paths, metric=options["metric"]) as files:
@@ -50,11 +61,14 @@ class Command(ActingCommand):
                         tenant,
                         files,
                         [path.name for path in paths],
-                        now=timezone.now(),
+                        now=now,
+                        exported_on=options["exported_on"],
                         replace=options["replace"],
                         dry_run=options["dry_run"],
                     )
                     self._report(report, files, as_json=as_json)
+            except ExportedEarlierError as error:
+                raise CommandError(str(error)) from error
             except UnreadableFileError as error:
                 answer(self, {**UNREADABLE, "error": str(error)}, f"Nothing was stored. {error}", as_json=as_json)
                 sys.exit(NOTHING_STORED)
@@ -68,6 +82,13 @@ class Command(ActingCommand):
         if as_json:
             fact["refusals"] = [asdict(row) for row in files.refused()]
         answer(self, fact, "\n".join(_words(report, files.refused())), as_json=as_json)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a day like 2026-09-30") from None
 
 
 def _words(report: Imported, refused: Iterator[RefusedRow]) -> Iterator[str]:

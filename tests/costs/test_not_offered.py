@@ -1,0 +1,88 @@
+"""A subscription whose offer Cost Management does not support: told as such, not as nothing, and not asked for ever."""
+
+import json
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from costs.models import CostReceipt
+from costs.months import still_moving
+from governance.access import Role
+from governance.azure.simulator.server import Simulator
+from tenants.models import Tenant
+from tests.conftest import StartAzure, connect, person, signed_in
+from tests.costs.truth import receipts_of, slices_of
+
+COSTS = "Microsoft.CostManagement"
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sponsored(start_azure: StartAzure) -> Simulator:
+    """Contoso, with one subscription that is sponsored."""
+    day_zero = timezone.now().date() - timedelta(days=20)
+    azure = start_azure(
+        tenants=1,
+        subscriptions_per_tenant=1,
+        resources_per_tenant=12,
+        cost_sources=["sponsored-none"],
+        day_zero=day_zero,
+    )
+    azure.advance(days=20)
+    return azure
+
+
+@pytest.fixture
+def guest(sponsored: Simulator) -> Tenant:
+    """Contoso."""
+    return connect(sponsored, "contoso")
+
+
+def run() -> dict[str, Any]:
+    """What `manage.py sync costs` says; it must not exit with an error."""
+    out = StringIO()
+    call_command("sync", "costs", "--all", "--json", stdout=out)
+    [summary] = [json.loads(line) for line in out.getvalue().splitlines()]
+    return dict(summary)
+
+
+def test_an_offer_without_costs_leaves_not_offered_receipts_and_no_red_run(sponsored: Simulator, guest: Tenant) -> None:
+    summary = run()
+
+    assert (summary["outcome"], summary["received"]) == ("ok", 0)
+    assert slices_of(guest) == {}
+    receipts = receipts_of(guest)
+    assert len(receipts) == 14 * 2
+    assert {row.verdict for row in receipts} == {CostReceipt.Verdict.NOT_OFFERED}
+    assert all("MS-AZR-0036P" in row.reason for row in receipts)
+    asked = [path for _, path in sponsored.requests if COSTS in path and not path.endswith("exports")]
+    assert len(asked) == 2 * 2  # a report and a query of each metric
+
+
+def test_past_months_that_are_not_offered_are_not_asked_again(sponsored: Simulator, guest: Tenant) -> None:
+    run()
+    before = {row.id for row in receipts_of(guest)}
+
+    run()
+
+    again = {row.month for row in receipts_of(guest) if row.id not in before}
+    assert again == set(still_moving(timezone.now().date()))
+
+
+def test_the_api_and_the_page_say_that_it_is_not_offered_and_not_zero(sponsored: Simulator, guest: Tenant) -> None:
+    run()
+    browser = signed_in(person("bob@contoso.example", contoso=Role.READER))
+
+    answer = browser.get("/api/v1/costs/summary/").json()
+    page = browser.get("/costs/explore/").content.decode()
+
+    assert answer["coverage"]["state"] == "complete"  # all is here that Azure has
+    assert (answer["total"]["state"], answer["total"]["amounts"]) == ("unknown", [])
+    [unread] = answer["standing"]["unread"]
+    assert "offer does not have this" in unread["reason"]
+    assert "offer does not have this" in page
