@@ -454,48 +454,6 @@ def test_hostile_words_stay_words_and_the_page_stays_small(synced: Tenant, bob: 
         fields = [{"field": f"tags.{EVIL}{'<' * 400}", "before": value, "after": "<" * 5000} for value in before]
         change(row, at=timezone.now() + timedelta(minutes=number), fields=fields)
 
-    first, second = page_of(bob, row), page_of(bob, row, "?page=2")
-
-    assert f"1–{CHANGES_SHOWN} of {CHANGES_SHOWN + 3}, newest first" in first
-    assert words(section(first, "changes")).count("more fields changed; the API names them all.") >= 1
-    shown = len(re.findall(r'<th scope="row" class="code wrap">', section(first, "changes")))
-    hidden = sum(
-        int(count) for count in re.findall(r"(\d+) (?:more )?fields changed", words(section(first, "changes")))
-    )
-    assert shown + hidden == CHANGES_SHOWN * 30
-    assert len(re.findall(r'<li class="changed">', section(second, "changes"))) == 3
-    assert signed_in(bob).get(f"/resources/{row.id}/?page=x").status_code == 400
-    api = re.search(r'href="(/api/v1/resources/[^"]*/changes/)"', first)
-    assert api
-    assert len(signed_in(bob).get(api[1]).json()["results"]) == CHANGES_SHOWN + 3
-
-
-# --- bounded and escaped ----------------------------------------------------------------------------------------------
-
-
-def test_hostile_words_stay_words_and_the_page_stays_small(synced: Tenant, bob: User) -> None:
-    hostile: dict[str, Any] = {
-        f"{EVIL}{number}": {f"{EVIL}{place}": EVIL * 20 for place in range(30)} for number in range(60)
-    }
-    row = make(
-        synced,
-        EVIL,
-        type=EVIL[:256].lower(),
-        kind=EVIL,
-        location="<b>",
-        resource_group=EVIL,
-        managed_by=f"/subscriptions/{EVIL}/providers/a/b/c" + "<" * 1900,
-        azure_id=f"/subscriptions/{EVIL}/providers/a/b/d" + "<" * 1900,
-        tags={f"{EVIL}{number}{'<' * 400}": "<" * 256 for number in range(50)},
-        sku=hostile,
-        identity=hostile,
-        properties={**hostile, "ids": [f"/subscriptions/{EVIL}{n}/providers/a/b/{'<' * 300}" for n in range(300)]},
-    )
-    for number in range(40):
-        fields = [{"field": f"tags.{EVIL}{'<' * 400}", "before": "<" * 5000, "after": "<" * 5000} for _ in range(20)]
-        fields[number % 20]["before"] = hostile
-        change(row, at=timezone.now() + timedelta(minutes=number), fields=fields)
-
     page = page_of(bob, row)  # asserts the size
 
     assert "<script>alert" not in page
