@@ -1,15 +1,18 @@
 """Import: cost files that somebody gives for a tenant, stored slice by slice, with every row that is not taken and why.
 
 Each slice is replaced whole in a transaction of its own, as the sync does it; one that a sync stored from an export or
-a report stays, unless it is said to be replaced. Importing for a tenant says that the subscriptions in the files are
-its own: those it does not know are recorded as imported. When a file was exported nobody can tell from it: the
-finality of its months is judged by the day that the importer says, else by today, and then the report says so.
+a report stays, and one that tells of a later day, unless it is said to be replaced. Importing for a tenant says that
+the subscriptions in the files are its own: those it does not know are recorded as imported. When a file was exported
+nobody can tell from it: the finality of its months is judged by the day that the importer says, else by today, and then
+the report says so.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -20,22 +23,23 @@ from audit.verbs import Verb
 from costs.files import EXACT, CostFiles, SliceContent
 from costs.finality import last_day
 from costs.models import CostReceipt, CostSlice, Source
+from costs.precedence import why_held_stays
 from costs.retention import oldest_kept
 from costs.rows import SliceKey
-from costs.store import HeldFromBetterError, replace_slice
+from costs.store import KeptError, replace_slice
 from governance.money import NOTHING, as_text
 from governance.schedules import COST_ROWS_KEPT_MONTHS
 from tenants.actions import foreign_subscriptions, record_imported_subscriptions
 from tenants.models import Subscription, Tenant
 
-BETTER = (Source.EXPORT, Source.REPORT)
 NOT_TAKEN = "Its subscription cannot be taken for this tenant. Check whose file it is."
 WOULD_BE_STORED = "would be stored"
-KEPT = "kept"  # a sync stored it from a better source while this import ran
+KEPT = "kept"  # what is held stays
 GOOD = (CostReceipt.Verdict.STORED, CostReceipt.Verdict.UNCHANGED, WOULD_BE_STORED)
 WORDS = {"actual": ("actual", "billed"), "amortized": ("amortized", "effective")}  # cost details' word and FOCUS's
 # What both events tell of an import.
 ANNOUNCED = ("files", "exported_on", "dialect", "metrics", "rows", "subscriptions_imported")
+TOOK = (*ANNOUNCED, "taken", "refused", "totals")
 
 
 class ExportedEarlierError(ValueError):
@@ -58,7 +62,10 @@ class ImportedSlice:
 
 @dataclass(slots=True)
 class Imported:
-    """What an import did. `totals`: of the rows taken, by currency and metric, exact, each under both its names."""
+    """What an import did. `totals`: of the slices taken, by currency and metric, exact, each under both its names.
+
+    A row is taken when one of the metrics it tells is; `slices` tell of each.
+    """
 
     tenant: str
     files: list[str]
@@ -75,6 +82,11 @@ class Imported:
     notes: list[str] = field(default_factory=list)
     subscriptions_imported: list[str] = field(default_factory=list)
     slices: list[ImportedSlice] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Every row was taken, in each metric it tells."""
+        return not self.refused and all(row.verdict in GOOD for row in self.slices)
 
 
 def import_costs(
@@ -94,11 +106,10 @@ def import_costs(
     left of an import that was killed. Importing the same files again changes nothing.
     """
     _require_possible(exported_on, files)
-    work = _Import(tenant, files, now, exported_on, is_dry=dry_run, keeping=() if replace else BETTER)
+    work = _Import(tenant, files, now, exported_on, is_dry=dry_run, replaces=replace)
     report = Imported(tenant.name, list(names), files.dialect, list(files.metrics), dry_run, rows=files.rows)
     report.exported_on = None if exported_on is None else exported_on.isoformat()
     work.refuse_foreign()
-    work.refuse_better_known()
     work.plan(report)
     if not dry_run:
         _note_beginning(tenant, report, work.contents)
@@ -106,12 +117,11 @@ def import_costs(
         work.store(report)
     except BaseException as error:
         if not dry_run:
-            _note(tenant, report, EventOutcome.FAILED, f"It ended with {type(error).__name__}.")
+            _note(tenant, report, ANNOUNCED, EventOutcome.FAILED, f"It ended with {type(error).__name__}.")
         raise
-    _sum_up(report, files, work)
-    report.notes = [files.metric_reason, *_notes(work)]
+    report.notes = [files.metric_reason, *_notes(work), *_sum_up(report, files, work)]
     if not dry_run:
-        _note(tenant, report, EventOutcome.DONE if report.taken else EventOutcome.FAILED, "")
+        _note(tenant, report, TOOK, EventOutcome.DONE if report.taken else EventOutcome.FAILED, "")
     return report
 
 
@@ -122,10 +132,10 @@ class _Import:
     now: datetime
     exported_on: date | None
     is_dry: bool
-    keeping: Sequence[Source]
+    replaces: bool
     contents: list[SliceContent] = field(default_factory=list)
     named: dict[str, str] = field(default_factory=dict)  # the subscriptions of the files, by Azure's id
-    kept: dict[SliceKey, Source] = field(default_factory=dict)  # what a sync stored meanwhile
+    not_taken: dict[SliceKey, str] = field(default_factory=dict)  # why
 
     @property
     def told_on(self) -> date:
@@ -138,23 +148,8 @@ class _Import:
         for key in foreign_subscriptions(self.tenant, named):
             self.files.refuse(key, NOT_TAKEN)
 
-    def refuse_better_known(self) -> None:
-        """What a sync read from an export or a report stays. What it stores from now on, `store` finds."""
-        held = CostSlice.objects.for_tenant(self.tenant.id).filter(source__in=self.keeping)
-        known = {
-            SliceKey(key, month, metric): Source(source)
-            for key, month, metric, source in held.values_list(
-                "subscription__subscription_id", "month", "metric", "source"
-            )
-        }
-        for content in self.files.slices() if known else ():
-            if (source := known.get(content.key)) is not None:
-                self.files.refuse(
-                    content.key.subscription_id, _kept_words(content.key, source), month=content.key.month
-                )
-
     def plan(self, report: Imported) -> None:
-        """What is going to be stored, and which subscriptions the tenant does not know yet."""
+        """What is to be stored, and which subscriptions the tenant does not know yet."""
         self.contents = self.files.slices()
         self.named = {row.subscription_id: row.name for row in self.files.subscriptions()}
         own = Subscription.objects.for_tenant(self.tenant.id)
@@ -162,35 +157,52 @@ class _Import:
         report.subscriptions_imported = sorted(set(self.named) - before)
 
     def store(self, report: Imported) -> None:
-        """Each slice in a transaction of its own. A month that is not believed is refused in all its metrics."""
-        known = {} if self.is_dry else record_imported_subscriptions(self.tenant, self.named, now=self.now)
+        """Each slice in a transaction of its own."""
+        if self.is_dry:
+            self._foresee(report)
+            return
+        known = record_imported_subscriptions(self.tenant, self.named, now=self.now)
         for content in self.contents:
-            row = known.get(content.key.subscription_id)
-            try:
-                verdict = WOULD_BE_STORED if row is None else self._store(row, content)
-            except HeldFromBetterError as held:
-                self.kept[content.key], verdict = held.source, KEPT
+            verdict = self._store(known[content.key.subscription_id], content)
+            report.slices.append(_told(content, self.named[content.key.subscription_id], verdict))
+
+    def _foresee(self, report: Imported) -> None:
+        rows = CostSlice.objects.for_tenant(self.tenant.id).select_related("subscription")
+        held = {SliceKey(row.subscription.subscription_id, row.month, row.metric): row for row in rows}
+        for content in self.contents:
+            there, verdict = held.get(content.key), WOULD_BE_STORED
+            if there and not self.replaces and (why := self._why_held_stays(content, there)):
+                self.not_taken[content.key], verdict = _kept_words(content.key, why), KEPT
             report.slices.append(_told(content, self.named[content.key.subscription_id], verdict))
 
     def _store(self, row: Subscription, content: SliceContent) -> str:
-        with transaction.atomic():
-            receipt = replace_slice(
-                self.tenant.id,
-                row,
-                content.key,
-                self.files.lines(content.key),
-                source=Source.IMPORT,
-                source_reason="Imported by hand.",
-                has_resources=self.files.has_resources,
-                read_at=self.now,
-                today=self.told_on,
-                as_of=_midnight(self.exported_on) if self.exported_on else None,
-                content_hash=content.content_hash,
-                expected_rows=content.rows,
-                residual=content.residual,
-                keeping=self.keeping,
-            )
+        try:
+            with transaction.atomic():
+                receipt = replace_slice(
+                    self.tenant.id,
+                    row,
+                    content.key,
+                    self.files.lines(content.key),
+                    source=Source.IMPORT,
+                    source_reason="Imported by hand.",
+                    has_resources=self.files.has_resources,
+                    read_at=self.now,
+                    today=self.told_on,
+                    as_of=_midnight(self.exported_on) if self.exported_on else None,
+                    content_hash=content.content_hash,
+                    expected_rows=content.rows,
+                    residual=content.residual,
+                    keeping=None if self.replaces else partial(self._why_held_stays, content),
+                )
+        except KeptError as why:
+            self.not_taken[content.key] = _kept_words(content.key, str(why))
+            return KEPT
+        if receipt.verdict not in GOOD:
+            self.not_taken[content.key] = f"{_words(content.key)} was not believed: {receipt.reason}"
         return str(receipt.verdict)
+
+    def _why_held_stays(self, content: SliceContent, held: CostSlice) -> str:
+        return why_held_stays(held, content.content_hash, self.exported_on)
 
 
 def _told(content: SliceContent, name: str, verdict: str) -> ImportedSlice:
@@ -205,25 +217,29 @@ def _texts(amounts: Mapping[str, Decimal]) -> dict[str, str]:
     return {currency: as_text(amount) for currency, amount in amounts.items()}
 
 
-def _kept_words(key: SliceKey, source: Source) -> str:
-    return (
-        f"{key.month:%Y-%m} of this subscription ({key.metric}) was read from a better source: {source.label.lower()}. "
-        "Say --replace to have this file instead."
-    )
+def _kept_words(key: SliceKey, why: str) -> str:
+    return f"{_words(key)} {why}. Say --replace to have what these files tell instead."
 
 
-def _sum_up(report: Imported, files: CostFiles, work: _Import) -> None:
-    contents = work.contents
-    for content, told in zip(contents, report.slices, strict=True):
-        if told.verdict not in GOOD:
-            why = f"{told.month} of this subscription was not believed; its receipt says why."
-            if content.key in work.kept:
-                why = _kept_words(content.key, work.kept[content.key])
-            files.refuse(told.subscription_id, why, month=content.key.month)
-    good = [content for content, told in zip(contents, report.slices, strict=True) if told.verdict in GOOD]
+def _words(key: SliceKey) -> str:
+    return f"{key.month:%Y-%m} of this subscription ({key.metric})"
+
+
+def _sum_up(report: Imported, files: CostFiles, work: _Import) -> Iterator[str]:
+    """Refuse the rows of which no metric was taken; gives words on those of which one was."""
+    by_month: dict[tuple[str, date], list[SliceKey]] = defaultdict(list)
+    for content in work.contents:
+        by_month[content.key.subscription_id, content.key.month].append(content.key)
+    for (subscription, month), keys in by_month.items():
+        reasons = [work.not_taken[key] for key in keys if key in work.not_taken]
+        if len(reasons) == len(keys):
+            files.refuse(subscription, " ".join(reasons), month=month)
+        else:
+            yield from (f"{work.named[subscription]}: {reason}" for reason in reasons)
     report.refused = files.refused_count
     report.taken = report.rows - report.refused
     report.columns_unknown = list(files.columns_unknown)
+    good = [content for content in work.contents if content.key not in work.not_taken]
     report.totals = _by_currency((content.key.metric, content.totals) for content in good)
     report.residual = _by_currency((content.key.metric, content.residual) for content in good)
 
@@ -277,8 +293,8 @@ def _note_beginning(tenant: Tenant, report: Imported, contents: Sequence[SliceCo
     record(Verb.COSTS_IMPORT_BEGUN, tenant_id=tenant.id, target=tenant, after=after)
 
 
-def _note(tenant: Tenant, report: Imported, outcome: EventOutcome, reason: str) -> None:
-    after = {**_parts(report, (*ANNOUNCED, "taken", "refused", "totals")), "slices": len(report.slices)}
+def _note(tenant: Tenant, report: Imported, told: Iterable[str], outcome: EventOutcome, reason: str) -> None:
+    after = {**_parts(report, told), "slices": len(report.slices)}
     record(Verb.COSTS_IMPORTED, tenant_id=tenant.id, target=tenant, after=after, outcome=outcome, reason=reason)
 
 

@@ -7,7 +7,7 @@ or its data version is raised.
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -45,12 +45,8 @@ class StoredOtherwiseError(RuntimeError):
     """The database does not hold what was sent to it. A bug, and nothing was stored."""
 
 
-class HeldFromBetterError(Exception):
-    """The slice is held from a source that this reading is not to replace. Nothing was written."""
-
-    def __init__(self, source: Source) -> None:
-        super().__init__(source.label)
-        self.source = source
+class KeptError(Exception):
+    """What is held of the slice is to stay, and nothing was written. Its text says why."""
 
 
 class _DoubtedError(Exception):
@@ -73,7 +69,7 @@ def replace_slice(  # noqa: PLR0913 - all that is known of a reading, each by it
     control: Mapping[str, Decimal] | None = None,
     residual: Mapping[str, Decimal] | None = None,
     run: SyncRun | None = None,
-    keeping: Collection[Source] = (),
+    keeping: Callable[[CostSlice], str] | None = None,
     as_of: datetime | None = None,
 ) -> CostReceipt:
     """Make the slice equal to what `batches` give, and return the receipt.
@@ -81,7 +77,7 @@ def replace_slice(  # noqa: PLR0913 - all that is known of a reading, each by it
     With the content hash that is stored already nothing is read or written but when it was read (UNCHANGED). A reading
     that is not to be believed (`costs/credibility.py`) changes nothing, but flags the slice (REFUSED). `control` are
     the totals that Azure tells when asked for them alone, {} for none and None where they could not be asked for;
-    `residual` is what rounding to nine places lost. What is held from a source in `keeping` stays: HeldFromBetterError.
+    `residual` is what rounding to nine places lost. `keeping` says why what is held is to stay (KeptError), or "".
     `as_of` is when the content was made, where that was long before it is read; `today` is then that day. Raises
     ValueError for rows that belong elsewhere; whatever `batches` raises goes through, and nothing is stored.
     """
@@ -150,7 +146,7 @@ class _Arrival:
     has_resources: bool
     control: Mapping[str, Decimal] | None
     residual: Mapping[str, Decimal]
-    keeping: Collection[Source] = ()
+    keeping: Callable[[CostSlice], str] | None = None
     as_of: datetime | None = None
     rows: int = 0
     through: date | None = None
@@ -161,8 +157,8 @@ class _Arrival:
         self._conclude(CostReceipt.Verdict.STORED, {})  # the slice and what moved point to it
         held = self._held() or self._begun()
         is_new = held.content_hash == NOT_YET
-        if not is_new and held.source in self.keeping:
-            raise HeldFromBetterError(Source(held.source))
+        if not is_new and self.keeping and (why := self.keeping(held)):
+            raise KeptError(why)
         before = restating.told(self.one, held)
         if held.content_hash == self.content_hash:
             return self._unchanged(held, before.totals)

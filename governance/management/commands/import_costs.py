@@ -29,7 +29,8 @@ class Command(ActingCommand):
 
     help = (
         "Import cost files for a tenant: EA or MCA cost details, or FOCUS 1.0 to 1.2, as CSV or Parquet, also gzip. "
-        "Exit status: 0 every row was taken, 1 nothing was stored, 2 wrong usage, 3 some rows were not taken."
+        "Exit status: 0 every row was taken, 1 nothing was stored, 2 wrong usage, 3 not every row was taken, or not in "
+        "each metric that it tells."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -43,7 +44,7 @@ class Command(ActingCommand):
             metavar="YYYY-MM-DD",
             help="when the files were made, by which it is judged how final their months are; else by today",
         )
-        parser.add_argument("--replace", action="store_true", help="also what a sync read from an export or a report")
+        parser.add_argument("--replace", action="store_true", help="also what a better source, or a later file, told")
         parser.add_argument("--dry-run", action="store_true", help="say what would be taken, and store nothing")
         add_json_option(parser)
 
@@ -74,7 +75,7 @@ class Command(ActingCommand):
                 sys.exit(NOTHING_STORED)
         if not report.taken:
             sys.exit(NOTHING_STORED)
-        if report.refused:
+        if not report.is_whole:
             sys.exit(SOME_REFUSED)
 
     def _report(self, report: Imported, files: CostFiles, *, as_json: bool) -> None:
@@ -100,8 +101,9 @@ def _words(report: Imported, refused: Iterator[RefusedRow]) -> Iterator[str]:
         yield f"  Columns that no list of {report.dialect} has: {', '.join(report.columns_unknown)}."
     for currency, totals in report.totals.items():
         for metric in report.metrics:
-            lost = report.residual[currency][metric]
-            yield f"  {metric}: {totals[metric]} {currency}, of which rounding to nine places leaves out {lost}"
+            if metric in totals:
+                lost = report.residual[currency][metric]
+                yield f"  {metric}: {totals[metric]} {currency}, of which rounding to nine places leaves out {lost}"
     for told in report.slices:
         yield f"  {told.month} {told.metric} {told.subscription}: {told.rows} row(s), {told.verdict}"
     if report.subscriptions_imported:
