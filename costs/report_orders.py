@@ -63,7 +63,11 @@ class ReportOrders:
             if error := self.refused.get((key.subscription_id, key.metric)):
                 raise error
             self._order(key)
-        self._order_ahead()
+        try:
+            self._order_ahead()
+        except ThrottledError:
+            if self.orders[key].answer is None:
+                raise  # what is made already is given; whoever asks for the next is told
         while (answer := self.orders[key].answer) is None:
             self._look_at_all()
         del self.orders[key]

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 
 from costs.models import (
     CostReceipt,
@@ -71,6 +72,8 @@ def _drop_months(tenant_id: Any, oldest: date, dropped: Dropped) -> None:
     old = CostReceipt.objects.for_tenant(tenant_id).filter(month__lt=oldest).order_by("month")
     for month in list(old.values_list("month", flat=True).distinct()):
         with transaction.atomic():
+            # First what every writer of a slice takes first (`costs/store.py`), so that none waits for another in turn.
+            CostSlice.objects.for_tenant(tenant_id).filter(month=month).update(read_at=F("read_at"))
             RestatementLine.objects.for_tenant(tenant_id).filter(restatement__month=month).delete()
             # Slices and what moved point to their receipts.
             for model in (DailyCost, DailyResourceCost, DailyTagCost, Restatement, CostSlice, CostReceipt):

@@ -5,17 +5,19 @@ run that is killed, or that Azure throttles, leaves whole slices; the next run g
 nothing to sweep: replacing a slice removes what is no longer in it, and a slice that cannot be read stays.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from uuid import UUID
 
 import structlog
+from django.db.models import Max
 from django.utils import timezone
 
 from audit.models import CoverageReceipt, Outcome
 from audit.runs import ActiveRun, SyncSummary, previous_receipts, sync_run
-from costs.coverage import COSTS, NOT_OFFERED, SliceReading, SubscriptionReading, judge, shortfall, totals
+from costs.coverage import COSTS, NOT_OFFERED, RECEIVED, SliceReading, SubscriptionReading, judge, shortfall, totals
 from costs.found import Found, Missing, Totals
 from costs.models import CostReceipt, CostSlice
 from costs.months import METRICS, Place, due, first_of, last_day_of_closing, last_of, readable_months
@@ -126,10 +128,7 @@ class _CostSync:
 
     def _plan(self, visible: Sequence[Subscription]) -> dict[UUID, dict[date, list[str]]]:
         """Per subscription the months that are due, with their metrics."""
-        not_offered: dict[UUID, set[Place]] = {}
-        refused = CostReceipt.objects.for_tenant(self.tenant.id).filter(verdict=CostReceipt.Verdict.NOT_OFFERED)
-        for key, month, metric in refused.values_list("subscription_id", "month", "metric").distinct():
-            not_offered.setdefault(key, set()).add((month, metric))
+        not_offered = self._not_offered()
         plan: dict[UUID, dict[date, list[str]]] = {}
         for row in visible:
             finality = {place: held.finality for place, held in self.held.get(row.id, {}).items()}
@@ -142,6 +141,25 @@ class _CostSync:
                 self.calls, row.subscription_id, self.now.date(), self.now, by_metric, self.reports
             )
         return plan
+
+    def _not_offered(self) -> dict[UUID, set[Place]]:
+        """What an offer did not have, by subscription; without what it may have since. Two queries.
+
+        Where nothing at all was to be had of a subscription then, and something is now, its offer has become another.
+        """
+        receipts = CostReceipt.objects.for_tenant(self.tenant.id).order_by()
+        refused = receipts.filter(verdict=CostReceipt.Verdict.NOT_OFFERED)
+        places = list(refused.values_list("subscription_id", "metric", "month").annotate(last=Max("at")))
+        came = receipts.filter(verdict__in=RECEIVED, subscription__in=refused.values("subscription"))
+        received: dict[tuple[UUID, str], set[datetime]] = defaultdict(set)
+        for key, metric, at in came.values_list("subscription_id", "metric", "at").distinct() if places else ():
+            received[key, metric].add(at)
+        found: dict[UUID, set[Place]] = defaultdict(set)
+        for key, metric, month, refused_at in places:
+            moments = received[key, metric]
+            if refused_at in moments or max(moments, default=refused_at) <= refused_at:
+                found[key].add((month, metric))
+        return found
 
     def _wants_report(self, key: SliceKey) -> bool:
         return self.sources[key.subscription_id].wants_report(key)

@@ -13,28 +13,33 @@ from costs.models import CostReceipt
 from costs.months import still_moving
 from governance.access import Role
 from governance.azure.simulator.server import Simulator
+from governance.tenancy import Scope, entered
 from tenants.models import Tenant
 from tests.conftest import StartAzure, connect, person, signed_in
-from tests.costs.truth import receipts_of, slices_of
+from tests.costs.truth import assert_costs_are_true, receipts_of, slices_of
 
 COSTS = "Microsoft.CostManagement"
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def sponsored(start_azure: StartAzure) -> Simulator:
-    """Contoso, with one subscription that is sponsored."""
-    day_zero = timezone.now().date() - timedelta(days=20)
+def offered(start_azure: StartAzure, arrangement: str) -> Simulator:
+    """Contoso, with one subscription of this arrangement: always the same one."""
     azure = start_azure(
         tenants=1,
         subscriptions_per_tenant=1,
         resources_per_tenant=12,
-        cost_sources=["sponsored-none"],
-        day_zero=day_zero,
+        cost_sources=[arrangement],
+        day_zero=timezone.now().date() - timedelta(days=20),
     )
     azure.advance(days=20)
     return azure
+
+
+@pytest.fixture
+def sponsored(start_azure: StartAzure) -> Simulator:
+    """Contoso, with one subscription that is sponsored."""
+    return offered(start_azure, "sponsored-none")
 
 
 @pytest.fixture
@@ -72,6 +77,34 @@ def test_past_months_that_are_not_offered_are_not_asked_again(sponsored: Simulat
 
     again = {row.month for row in receipts_of(guest) if row.id not in before}
     assert again == set(still_moving(timezone.now().date()))
+
+
+def test_once_the_offer_is_another_the_months_before_are_asked_again(
+    sponsored: Simulator, guest: Tenant, start_azure: StartAzure
+) -> None:
+    run()
+    azure = offered(start_azure, "payg-query")
+    run()  # reads what still moves, and so learns of the other offer
+    assert {month for _, month, _ in slices_of(guest)} == set(still_moving(azure.today))
+
+    run()
+
+    assert len(assert_costs_are_true(azure, guest)) == 14 * 2
+
+
+def test_what_an_offer_that_has_costs_lacks_is_not_asked_again(
+    sponsored: Simulator, guest: Tenant, start_azure: StartAzure
+) -> None:
+    run()
+    azure = offered(start_azure, "payg-query")
+    run()
+    newest = max(receipts_of(guest), key=lambda row: row.at)
+    with entered(Scope.of(guest.id)):  # as if the months before had been asked for in that run, in vain
+        CostReceipt.objects.filter(verdict=CostReceipt.Verdict.NOT_OFFERED).update(at=newest.at)
+
+    run()
+
+    assert {month for _, month, _ in slices_of(guest)} == set(still_moving(azure.today))
 
 
 def test_the_api_and_the_page_say_that_it_is_not_offered_and_not_zero(sponsored: Simulator, guest: Tenant) -> None:

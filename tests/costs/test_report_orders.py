@@ -8,6 +8,7 @@ from audit.models import SyncRun
 from audit.runs import RunLostError
 from costs.models import Source
 from costs.report_orders import LONGEST_SILENCE_SECONDS, MOST_IN_THE_MAKING
+from governance.azure.simulator.faults import Fault
 from governance.tenancy import Scope, entered
 from tests.conftest import SimulatedTime, StartAzure, read_costs
 from tests.costs.test_sync import FEBRUARY, one_subscription
@@ -50,6 +51,25 @@ def test_the_reports_of_several_subscriptions_share_one_window(
     calls = [path for _, path in azure.requests if ORDERED in path or LOOKED_AT in path]
     assert next(place for place, path in enumerate(calls) if LOOKED_AT in path) == MOST_IN_THE_MAKING
     assert sum(azure_time.waited) < 4 * RETRY_SECONDS
+
+
+def test_reports_that_are_made_are_taken_before_a_run_is_throttled(
+    start_azure: StartAzure, azure_time: SimulatedTime
+) -> None:
+    azure, contoso = one_subscription(start_azure, "ea-report")
+    taken = 3  # before the order ahead that is refused
+    azure.faults.add(
+        Fault(kind="throttle", path=ORDERED, method="POST", after=MOST_IN_THE_MAKING + taken - 1, retry_after=372)
+    )
+
+    summary = read_costs(contoso, today=azure.today)
+
+    assert summary.outcome == "partial"
+    assert len(assert_costs_are_true(azure, contoso)) == MOST_IN_THE_MAKING
+    azure.faults.clear()
+    azure_time.sleep(372)
+    assert read_costs(contoso, today=azure.today).outcome == "ok"
+    assert len(assert_costs_are_true(azure, contoso)) == REPORTS
 
 
 def test_a_run_that_waits_gives_signs_of_life(
