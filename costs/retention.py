@@ -64,7 +64,9 @@ def _drop_rows(tenant_id: Any, oldest: date, dropped: Dropped) -> None:
     old = CostSlice.objects.for_tenant(tenant_id).filter(month__lt=oldest).order_by("month", "id")
     for subscription, month, metric in list(old.values_list("subscription_id", "month", "metric")):
         with transaction.atomic():
-            deleted, _ = OneSlice(tenant_id, subscription, month, metric).of(CostRecord).delete()
+            one = OneSlice(tenant_id, subscription, month, metric)
+            one.held()
+            deleted, _ = one.of(CostRecord).delete()
         dropped.rows += deleted
 
 
@@ -72,7 +74,7 @@ def _drop_months(tenant_id: Any, oldest: date, dropped: Dropped) -> None:
     old = CostReceipt.objects.for_tenant(tenant_id).filter(month__lt=oldest).order_by("month")
     for month in list(old.values_list("month", flat=True).distinct()):
         with transaction.atomic():
-            # First what every writer of a slice takes first (`costs/store.py`), so that none waits for another in turn.
+            # First what every writer takes first (OneSlice.held), so that no two wait for one another.
             CostSlice.objects.for_tenant(tenant_id).filter(month=month).update(read_at=F("read_at"))
             RestatementLine.objects.for_tenant(tenant_id).filter(restatement__month=month).delete()
             # Slices and what moved point to their receipts.

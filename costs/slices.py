@@ -5,7 +5,9 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
+
+from costs.models import CostSlice
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,12 @@ class OneSlice:
         named = {"tenant_id": self.tenant, "month": self.month, "metric": self.metric}
         rows: QuerySet[Any] = model.objects.filter(**named, subscription_id=self.subscription)
         return rows.order_by()
+
+    def held(self) -> Any:
+        """The slice's own row, locked until the transaction ends; None when there is none. Writers take it first."""
+        mine = self.of(CostSlice)
+        # A write that changes nothing: SELECT FOR UPDATE would be no lock on SQLite.
+        return mine.first() if mine.update(read_at=F("read_at")) else None
 
     @property
     def alike(self) -> dict[str, Any]:

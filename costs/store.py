@@ -16,7 +16,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 
 from audit.models import SyncRun
 from costs import restating, rollups
@@ -155,7 +154,7 @@ class _Arrival:
     def store(self, batches: Batches) -> CostReceipt:
         """The slice's way through: unchanged, refused or stored."""
         self._conclude(CostReceipt.Verdict.STORED, {})  # the slice and what moved point to it
-        held = self._held() or self._begun()
+        held: CostSlice = self.one.held() or self._begun()
         is_new = held.content_hash == NOT_YET
         if not is_new and self.keeping and (why := self.keeping(held)):
             raise KeptError(why)
@@ -173,12 +172,6 @@ class _Arrival:
         return self._stored(held)
 
     # --- the slice, held until the transaction ends ---
-
-    def _held(self) -> CostSlice | None:
-        mine = self.one.of(CostSlice)
-        # A write that changes nothing: SELECT FOR UPDATE would be no lock on SQLite.
-        found: CostSlice | None = mine.first() if mine.update(read_at=F("read_at")) else None
-        return found
 
     def _begun(self) -> CostSlice:
         """The slice's row for the first time. Another writer who is at the same holds us here until they are done."""
@@ -198,7 +191,7 @@ class _Arrival:
             with transaction.atomic():
                 row.save(force_insert=True)
         except IntegrityError:
-            held = self._held()
+            held: CostSlice | None = self.one.held()
             if held is None:
                 raise
             return held

@@ -15,6 +15,7 @@ from django.utils import timezone
 from costs.files import CostFiles, NamedSubscription
 from costs.importing import Imported, import_costs
 from costs.models import CostReceipt, CostRecord, CostSlice, DailyCost, Metric, Restatement, Source
+from costs.retention import drop_old
 from costs.rows import CostLine, SliceKey
 from costs.store import replace_slice
 from governance.tenancy import Scope, entered
@@ -121,6 +122,23 @@ def test_two_writers_of_a_slice_follow_one_another(
         assert moved == ([(100, 3)] if is_known else []) + ([] if is_same else [(3, 5)])
 
 
+def test_a_month_that_is_dropped_waits_for_whoever_stores_it(subscription: Subscription) -> None:
+    store(subscription, iter([lines(100)]), "before")
+    second = Second(lambda: f"{drop_old(date(2036, 10, 1)).months} dropped")
+
+    def first() -> Iterator[Sequence[CostLine]]:
+        second.come_to_wait()  # before the first comes to the sums
+        yield lines(1)
+
+    verdict = store(subscription, first(), "first")
+    second.join(PATIENCE_SECONDS)
+
+    assert (verdict, second.verdict) == ("stored", "1 dropped")
+    with entered(Scope.of(subscription.tenant_id)):
+        for model in (CostRecord, DailyCost, CostSlice, CostReceipt, Restatement):
+            assert not model.objects.exists()
+
+
 # --- an import, and a sync that stores the same month meanwhile ---
 
 
@@ -131,13 +149,13 @@ def file(tmp_path: Path) -> Path:
 
 
 class Overtaken(CostFiles):
-    """Files whose slice `meanwhile` stores, once the import has looked for what a better source told."""
+    """Files whose slice `meanwhile` stores, once the import has planned what it stores."""
 
     looks = 0
     meanwhile: Callable[[], str]
 
     def subscriptions(self) -> list[NamedSubscription]:
-        """Asked for before that look, and again after it."""
+        """Asked for first for whose they are, and again for the plan."""
         self.looks += 1
         if self.looks == 2:
             self.meanwhile()
@@ -178,7 +196,7 @@ def test_an_import_that_waits_for_a_sync_leaves_what_it_stored(
 
 
 @pytest.mark.parametrize("is_known", [False, True])
-def test_what_a_sync_stores_after_the_import_has_looked_stays_too(
+def test_what_a_sync_stores_after_the_import_has_planned_stays_too(
     subscription: Subscription, file: Path, *, is_known: bool
 ) -> None:
     if is_known:
