@@ -29,6 +29,7 @@ class SliceReading:
     expected: int | None = None
     set_aside: int = 0
     failure: str = ""  # also of one that was stored: from a fallback, or with rows set aside
+    not_offered: str = ""  # what the offer does not have
 
     @property
     def is_received(self) -> bool:
@@ -79,12 +80,13 @@ class SubscriptionReading:
     @property
     def missing(self) -> str:
         """Why it is not complete, in words; "" when it is."""
-        by_reason: dict[str, list[SliceReading]] = {}
-        for row in self.slices:
-            if not row.is_whole:
-                by_reason.setdefault(row.failure or "It was not stored.", []).append(row)
-        told = [f"{_which(rows)}: {reason}" for reason, rows in by_reason.items()]
-        return " ".join(filter(None, [self.failure, *told]))[:LONGEST_REASON]
+        gaps = [(row, row.failure or "It was not stored.") for row in self.slices if not row.is_whole]
+        return " ".join(filter(None, [self.failure, *_told(gaps)]))[:LONGEST_REASON]
+
+    @property
+    def not_offered(self) -> str:
+        """What its offer does not have, in words: no gap, and no costs either."""
+        return " ".join(_told([(row, row.not_offered) for row in self.slices if row.not_offered]))[:LONGEST_REASON]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,13 @@ def totals(readings: Iterable[SubscriptionReading]) -> tuple[int | None, int]:
     expected = [reading.expected for reading in rows]
     known = [count for count in expected if count is not None]
     return (sum(known) if len(known) == len(expected) else None), sum(reading.received for reading in rows)
+
+
+def _told(rows: Iterable[tuple[SliceReading, str]]) -> list[str]:
+    by_reason: dict[str, list[SliceReading]] = {}
+    for row, reason in rows:
+        by_reason.setdefault(reason, []).append(row)
+    return [f"{_which(rows)}: {reason}" for reason, rows in by_reason.items()]
 
 
 def _which(rows: Sequence[SliceReading]) -> str:

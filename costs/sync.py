@@ -254,8 +254,14 @@ class _CostSync:
                 at=self.now,
                 run=self.run.row,
             )
-        failure = "" if missing.verdict == NOT_OFFERED else missing.reason
-        reading = SliceReading(missing.key.month, missing.key.metric, missing.verdict, failure=failure)
+        is_lack = missing.verdict == NOT_OFFERED
+        reading = SliceReading(
+            missing.key.month,
+            missing.key.metric,
+            missing.verdict,
+            failure="" if is_lack else missing.reason,
+            not_offered=missing.reason if is_lack else "",
+        )
         self.readings[subscription.id].slices.append(reading)
 
     def _note_waiting(self, subscription: Subscription, month: date, metric: str, error: ThrottledError) -> None:
@@ -288,7 +294,7 @@ class _CostSync:
         """Of a run that read one month alone: what was known before, since the open month was not looked at."""
         reading = self.readings[subscription.id]
         last_complete_at = earlier.last_complete_at if earlier else None
-        is_complete, reason = reading.is_complete, reading.missing
+        is_complete, reason = reading.is_complete, reading.missing or reading.not_offered
         if self.asked is None or self.asked == first_of(self.now.date()):
             last_complete_at = timezone.now() if is_complete else last_complete_at
         elif is_complete:

@@ -49,6 +49,9 @@ UNSTATED_WAIT_SECONDS = 20.0  # after a 429 about costs that names no time: long
 # https://learn.microsoft.com/azure/cost-management-billing/costs/manage-automation#error-code-429---call-count-has-exceeded-rate-limits
 COST_RETRY_AFTER = re.compile(r"x-ms-ratelimit-microsoft\.(costmanagement|consumption)(-[a-z]+)*-retry-after", re.I)
 OFFER = re.compile(r"\boffer(s|id|type)?\b|supports only|AmortizedCost.* not supported", re.I)
+OF_ONE_REQUEST = re.compile(
+    r"^\(?400(\)|:) | ?\(Request ID: [^)]*\)?$", re.I
+)  # how the SDK and we begin; how Azure ends
 READER_REMEDY = "Give the application the role Reader on the subscription or a management group above it."
 
 
@@ -313,7 +316,9 @@ def _status_error(status: int | None, message: str) -> AzureError:
     if status == 404:
         return GoneError(f"Azure does not show it (404): {message}")
     if status == 400 and OFFER.search(message):
-        return NotOfferedError(f"The subscription's offer does not have this (400): {message}")
+        # Two questions are refused in the same words but for the number of the request.
+        words = OF_ONE_REQUEST.sub("", message)
+        return NotOfferedError(f"The subscription's offer does not have this (400): {words}")
     if status is None:
         return UnavailableError(f"Azure's answer was cut: {message}")
     if status == 429 or status >= 500:

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from audit.models import CoverageReceipt
 from costs.models import CostReceipt
 from costs.months import still_moving
 from governance.access import Role
@@ -64,7 +65,12 @@ def test_an_offer_without_costs_leaves_not_offered_receipts_and_no_red_run(spons
     receipts = receipts_of(guest)
     assert len(receipts) == 14 * 2
     assert {row.verdict for row in receipts} == {CostReceipt.Verdict.NOT_OFFERED}
-    assert all("MS-AZR-0036P" in row.reason for row in receipts)
+    assert all(row.reason.count("MS-AZR-0036P") == 1 for row in receipts)
+    with entered(Scope.of(guest.id)):
+        [told] = CoverageReceipt.objects.all()
+    assert (told.complete, told.expected, told.received) == (True, 0, 0)
+    assert told.reason.count("does not have this") == 1
+    assert told.reason.startswith("28 slices from ")
     asked = [path for _, path in sponsored.requests if COSTS in path and not path.endswith("exports")]
     assert len(asked) == 2 * 2  # a report and a query of each metric
 
