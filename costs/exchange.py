@@ -7,7 +7,7 @@ direct one.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Context, Decimal
@@ -93,11 +93,13 @@ class Conversion:
 
 
 def converted(groups: Iterable[Group], currency: str, span: Span, key_of: Callable[[Group], Hashable]) -> Conversion:
-    """Groups, each of one day, in this currency, added up by key and rounded as amounts are. One query."""
-    found = list(groups)
-    table = _Rates(currency, span, {group.currency for group in found})
+    """Groups, each of one day, in this currency, added up by key and rounded as amounts are.
+
+    One query for each other currency. Of the groups one is held at a time.
+    """
+    table = _Rates(currency, span)
     sums: dict[Any, Converted] = defaultdict(Converted)
-    for group in found:
+    for group in groups:
         total = sums[key_of(group)]
         worth = table.worth(group)
         if worth is None:
@@ -146,10 +148,10 @@ def display_currencies() -> list[str]:
 class _Rates:
     """The rates into one currency, and which of them were used for which days."""
 
-    def __init__(self, currency: str, span: Span, bases: Collection[str]) -> None:
-        self._currency = currency
-        self._days: dict[tuple[str, Rate], list[date]] = defaultdict(list)
-        self._rates = _read(currency, span, sorted(set(bases) - {currency}))
+    def __init__(self, currency: str, span: Span) -> None:
+        self._currency, self._span = currency, span
+        self._days: dict[tuple[str, Rate], tuple[date, date]] = {}  # the first and the last
+        self._rates: dict[str, tuple[list[Rate], list[Rate]]] = {}  # by the other currency: direct ones, inverse ones
 
     def worth(self, group: Group) -> Decimal | None:
         """What a group of one day is worth in the currency; None without a rate."""
@@ -160,14 +162,17 @@ class _Rates:
         rate = self._of(group.currency, group.day)
         if rate is None:
             return None
-        self._days[group.currency, rate].append(group.day)
+        first, last = self._days.get((group.currency, rate), (group.day, group.day))
+        self._days[group.currency, rate] = min(first, group.day), max(last, group.day)
         if rate.is_inverse:
             return PRECISE.divide(group.amount, rate.rate)
         return PRECISE.multiply(group.amount, rate.rate)
 
     def _of(self, base: str, day: date) -> Rate | None:
         """The latest rate up to that day, if it is not too old; a direct one first."""
-        for rates in (self._rates[base, False], self._rates[base, True]):
+        if base not in self._rates:
+            self._rates[base] = _read(self._currency, self._span, base)
+        for rates in self._rates[base]:
             place = bisect_right(rates, day, key=lambda rate: rate.day)
             if place and (day - rates[place - 1].day).days <= OLDEST_DAYS:
                 return rates[place - 1]
@@ -175,18 +180,16 @@ class _Rates:
 
     def used(self) -> tuple[UsedRate, ...]:
         """The rates in use, by currency and day."""
-        found = [UsedRate(base, rate, min(days), max(days)) for (base, rate), days in self._days.items()]
+        found = [UsedRate(base, rate, first, last) for (base, rate), (first, last) in self._days.items()]
         return tuple(sorted(found, key=lambda one: (one.base, one.rate.day)))
 
 
-def _read(currency: str, span: Span, bases: Collection[str]) -> dict[tuple[str, bool], list[Rate]]:
-    """By the other currency and whether it is the inverse: the rates that may serve, in order of their days."""
-    found: dict[tuple[str, bool], list[Rate]] = defaultdict(list)
-    if bases:
-        either = Q(quote=currency, base__in=bases) | Q(base=currency, quote__in=bases)
-        days = {"day__gte": span.first - timedelta(days=OLDEST_DAYS), "day__lte": span.last}
-        for row in ExchangeRate.objects.filter(either, **days).order_by("day"):
-            is_inverse = row.base == currency
-            base = row.quote if is_inverse else row.base
-            found[base, is_inverse].append(Rate(row.day, row.rate, row.source, is_inverse))
-    return found
+def _read(currency: str, span: Span, base: str) -> tuple[list[Rate], list[Rate]]:
+    """The rates that may serve, direct and inverse ones, in order of their days."""
+    direct, inverse = list[Rate](), list[Rate]()
+    either = Q(quote=currency, base=base) | Q(base=currency, quote=base)
+    days = {"day__gte": span.first - timedelta(days=OLDEST_DAYS), "day__lte": span.last}
+    for row in ExchangeRate.objects.filter(either, **days).order_by("day"):
+        is_inverse = row.base == currency
+        (inverse if is_inverse else direct).append(Rate(row.day, row.rate, row.source, is_inverse))
+    return direct, inverse

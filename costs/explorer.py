@@ -16,7 +16,7 @@ from costs.models import CostedResource
 from costs.questions import RESOURCE, SUBSCRIPTION, TAG, Dimension, Question
 from costs.spans import Span
 from costs.standing import Marks, Standing, State, marks_of, standing_of
-from costs.sums import Group, Key, Kind, groups
+from costs.sums import Group, Key, Kind, daily_groups, groups
 from governance.money import NOTHING
 from tenants.models import Subscription, Tenant
 
@@ -116,8 +116,8 @@ def cut(
 
 
 def cut_converted(question: Question, by: Sequence[Dimension], currency: str, *, top: int = TOP) -> CutConverted:
-    """The same in one currency. At most eleven queries. Raises UnanswerableError."""
-    conversion = converted(groups(question, by, per_day=True), currency, question.span, lambda group: group.keys)
+    """The same in one currency. The queries of `daily_groups`, and a few. Raises UnanswerableError."""
+    conversion = converted(daily_groups(question, by), currency, question.span, lambda group: group.keys)
     rows = [Group(keys, currency, None, one.amount) for keys, one in conversion.amounts.items() if one.amount]
     largest = _largest(rows, top)
     told = _currency(currency, rows, largest, _Names(by, [group.keys for group in largest]))
@@ -128,14 +128,14 @@ def cut_converted(question: Question, by: Sequence[Dimension], currency: str, *,
 def rows_converted(found: Cut, currency: str) -> Conversion:
     """Each row of a cut in this currency, by its own currency and keys; by None in place of keys the rest of each.
 
-    At most eight queries.
+    The queries of `daily_groups`, and one for each other currency.
     """
     listed = {(one.currency, row.keys) for one in found.currencies for row in one.rows}
 
     def place(group: Group) -> tuple[str, tuple[Key, ...] | None]:
         return group.currency, group.keys if (group.currency, group.keys) in listed else None
 
-    return converted(groups(found.question, found.by, per_day=True), currency, found.question.span, place)
+    return converted(daily_groups(found.question, found.by), currency, found.question.span, place)
 
 
 def _largest(rows: list[Group], top: int) -> list[Group]:

@@ -17,6 +17,7 @@ from costs.figures import summary
 from costs.models import Metric
 from costs.questions import DIMENSIONS, Dimension, Narrowing, Question, TagCondition, UnanswerableError
 from costs.rows import CostLine
+from costs.sums import daily_groups, groups
 from governance.filters import Words
 from governance.tenancy import Scope, entered
 from tenants.models import Subscription, Tenant
@@ -27,6 +28,7 @@ ASKED = Question(Metric.ACTUAL, NOVEMBER, date(2025, 11, 25))
 WORDS = [word for word in DIMENSIONS if word != "tag"] + ["tag:env", "tag:team"]
 TAGLESS = [word for word in WORDS if word.partition(":")[0] not in {"tag", "resource"}]
 DAY = date(2025, 11, 3)
+TAGGED = ({"tags": {"env": "prod"}}, {"tags": {"team": "a"}})
 
 
 @pytest.fixture
@@ -181,6 +183,26 @@ def _october_web() -> CostLine:
 
 
 @pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("words", ["resource", "tag:env,tag:team", "resource,region", "service"])
+@pytest.mark.parametrize("narrowed", [Narrowing(), Narrowing(region=Words(("westeurope",), turned=False))])
+def test_the_sums_of_each_day_are_the_same_month_by_month(
+    shop: Subscription, lab: Subscription, words: str, narrowed: Narrowing
+) -> None:
+    by = [Dimension.from_word(word) for word in words.split(",")]
+    for month in (OCTOBER, NOVEMBER):
+        places: list[dict[str, Any]] = [{"region": "westeurope"}, {"region": "eastus"}, *TAGGED]
+        days = [month, month + timedelta(days=14)]
+        lines = [line(day, "3", name=f"r{number}", **told) for day in days for number, told in enumerate(places)]
+        store(shop, month, [*lines, line(days[0], "5", region="westeurope")])
+        store(lab, month, [line(days[1], "7", region="westeurope")], has_resources=False)
+    question = Question(Metric.ACTUAL, OCTOBER + timedelta(days=3), date(2025, 11, 20), narrowed=narrowed)
+
+    found = sorted(daily_groups(question, by))
+
+    assert found == sorted(groups(question, by, per_day=True))
+    assert {(group.day or DAY).month for group in found} == {10, 11}
+
+
 def test_what_the_sums_cannot_tell_is_refused_in_words() -> None:
     with pytest.raises(UnanswerableError, match="leave one of them out"):
         shown("charge_type,resource")
