@@ -151,6 +151,18 @@ def test_what_was_read_and_cost_nothing_is_nothing(
     assert "Cost Management Reader" not in said
 
 
+def test_of_an_unread_month_after_one_that_was_read_nothing_says_that_it_cost_nothing(
+    bob: User, shop: Subscription, last_month: date
+) -> None:
+    store(shop, last_month, lines_of(last_month), read_at=is_final(last_month))
+
+    said = page(bob, "/costs/")
+
+    assert "Nothing of this month was read." in said
+    assert "Nothing was spent" not in said
+    assert "cost anything" not in said
+
+
 def test_an_open_month_is_an_estimate_and_a_closed_one_final(
     bob: User, shop: Subscription, today: date, last_month: date
 ) -> None:
