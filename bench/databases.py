@@ -56,7 +56,8 @@ class Databases:
     def drop(self, address: str) -> None:
         """Remove a database before the run ends."""
         if self.server:
-            self._on_server(f'DROP DATABASE IF EXISTS "{_name_in(address)}" WITH (FORCE)')
+            # Not WITH (FORCE): a normal user may not end the server's own vacuum, which gives way by itself.
+            self._on_server(f'DROP DATABASE IF EXISTS "{_name_in(address)}"')
             return
         for suffix in ("", "-wal", "-shm"):
             Path(f"{_file_of(address)}{suffix}").unlink(missing_ok=True)

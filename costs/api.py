@@ -154,7 +154,8 @@ class CostMoversView(FiguresView):
         ]
         words = [dimension.word for dimension in by]
         standing = standing_of(question, today=today)
-        return {"by": words, "compared": found, "currencies": currencies, "standing": standing}
+        told = {"by": words, "compared": found, "has_whole_day": found.has_whole_day, "currencies": currencies}
+        return {**told, "standing": standing}
 
 
 class CostWasteView(FiguresView):

@@ -86,7 +86,10 @@ class Mover:
 
 @dataclass(frozen=True, slots=True)
 class Movers:
-    """What rose and fell most, by currency, between two times of which both are known at least in part."""
+    """What rose and fell most, by currency, between two times of which both are known at least in part.
+
+    Of the later one up to its last whole day; where it has none (`has_whole_day`) nothing is compared.
+    """
 
     question: Question
     by: tuple[Dimension, ...]
@@ -94,6 +97,7 @@ class Movers:
     before: Span
     state: State
     state_before: State
+    has_whole_day: bool
     up: dict[str, tuple[Mover, ...]]
     down: dict[str, tuple[Mover, ...]]
 
@@ -157,11 +161,12 @@ def movers(
     At most twenty queries. Raises UnanswerableError. `known` are the marks of both times, where they were asked for.
     """
     marks = known.on(question.span) if known else marks_of(question, today=today)
-    span = Span(question.first, marks.finished_until or question.last)
+    whole = marks.finished_until
+    span = Span(question.first, whole or question.last)
     before = span.before()
     asked = question.on(before)
     marks_before = known.on(before) if known else marks_of(asked, today=today)
-    if State.UNKNOWN in {marks.of_span(span), marks_before.of_span()}:
+    if whole is None or State.UNKNOWN in {marks.of_span(span), marks_before.of_span()}:
         differences = []
     else:
         differences = _differences(groups(question.on(span), by), groups(asked, by))
@@ -175,6 +180,7 @@ def movers(
         before=before,
         state=marks.of_span(span),
         state_before=marks_before.of_span(),
+        has_whole_day=whole is not None,
         up=_told(rises, parts),
         down=_told(falls, parts),
     )

@@ -37,11 +37,12 @@ class MoversCurrencySerializer(serializers.Serializer[Any]):
 class MoversSerializer(QuestionSerializer):
     """What rose and fell most by one or two dimensions. `compared`: these days as far as they are whole, and before.
 
-    Where the state of one of the two is unknown nothing can be compared, and there are no rows.
+    Where the state of one of the two is unknown, or no day is whole yet, nothing is compared, and there are no rows.
     """
 
     by = serializers.ListField(child=serializers.CharField())
     compared = SpansSerializer()
+    has_whole_day = serializers.BooleanField(help_text="False: no day of these is whole yet.")
     currencies = MoversCurrencySerializer(many=True)
 
 

@@ -77,6 +77,7 @@ def test_movers_say_what_was_compared_and_on_what_it_stands(as_alice: Program) -
         "state_before": "complete",
     }
     assert (told["since"], told["until"], told["metric"]) == ("2025-11-01", "2025-11-25", "actual")
+    assert told["has_whole_day"] is True
     assert told["standing"]["finality"] == "estimate"
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -227,6 +227,16 @@ def test_nothing_moved_against_what_was_never_read(shop: Subscription) -> None:
     found = movers(ASKED, [Dimension("service")], today=TODAY)
 
     assert (found.up, found.down, found.state_before.value) == ({}, {}, "unknown")
+
+
+def test_before_a_day_is_whole_nothing_is_compared(shop: Subscription) -> None:
+    october = [line(date(2025, 10, day), "1", service="Storage") for day in range(1, 32)]
+    store(shop, OCTOBER, october, read_at=datetime(2025, 11, 8, tzinfo=UTC))
+    store(shop, NOVEMBER, [line(NOVEMBER, "0.2", service="Storage")], read_at=datetime(2025, 11, 2, 2, tzinfo=UTC))
+
+    found = movers(Question(Metric.ACTUAL, NOVEMBER, date(2025, 11, 2)), [Dimension("service")], today=TODAY)
+
+    assert (found.up, found.down, found.has_whole_day) == ({}, {}, False)
 
 
 # --- any rows ---
