@@ -30,6 +30,7 @@ class Verb(TextChoices):
     # --- tenants ---
     TENANT_CONNECTED = "tenant.connected", "Connected a tenant"
     TENANT_CREDENTIALS_CHANGED = "tenant.credentials_changed", "Changed the credentials of a tenant"
+    TENANT_COST_SCOPE_CHANGED = "tenant.cost_scope_changed", "Changed where a tenant's cost exports stand"
     TENANT_PAUSED = "tenant.paused", "Paused a tenant"
     TENANT_RESUMED = "tenant.resumed", "Resumed a tenant"
     PREFLIGHT_ASKED_FOR = "preflight.asked_for", "Asked for a preflight"

@@ -16,6 +16,7 @@ from audit.trail import Target, record
 from audit.verbs import Verb
 from governance.access import Role
 from governance.azure.arm import SubscriptionRecord
+from governance.azure.cost_scopes import canonical_scope
 from governance.azure.credentials import check_reference
 from governance.keys import new_id
 from governance.tenancy import Scope, entered
@@ -40,12 +41,16 @@ MOST_KEYS = 1000  # in one list of a query
 
 
 @transaction.atomic
-def connect_tenant(name: str, *, azure_tenant_id: UUID, client_id: UUID, secret_ref: str) -> tuple[Tenant, bool]:
+def connect_tenant(
+    name: str, *, azure_tenant_id: UUID, client_id: UUID, secret_ref: str, cost_export_scope: str | None = None
+) -> tuple[Tenant, bool]:
     """Connect an Azure tenant, or give a known one new credentials. Returns the tenant and whether it is new.
 
-    Raises ValidationError for a bad name or reference, and when the name or the Azure tenant belongs to another one.
+    `cost_export_scope` of None leaves what a known tenant has. Raises ValidationError for a bad name, reference or
+    scope, and when the name or the Azure tenant belongs to another one.
     """
     _require_reference(secret_ref)
+    scope = None if cost_export_scope is None else _checked_scope(cost_export_scope)
     with entered(Scope.every_tenant(reason="A tenant is connected by the platform, before anybody belongs to it.")):
         tenant = Tenant.objects.named(name).first()
         before = _connection_of(tenant) if tenant is not None else None
@@ -56,6 +61,7 @@ def connect_tenant(name: str, *, azure_tenant_id: UUID, client_id: UUID, secret_
         else:
             is_new = False
         tenant.client_id, tenant.secret_ref = client_id, secret_ref
+        tenant.cost_export_scope = tenant.cost_export_scope if scope is None else scope
         tenant.full_clean()
         tenant.save()
         PreflightResult.objects.for_tenant(tenant.id).delete()
@@ -83,6 +89,31 @@ def set_credentials(tenant: Tenant, *, client_id: UUID, secret_ref: str) -> None
     record(verb, tenant_id=tenant.id, target=current, before=before, after={**after, **changed})
 
 
+@transaction.atomic
+def set_cost_export_scope(tenant: Tenant, cost_export_scope: str) -> bool:
+    """Read the cost exports that stand at this scope too, from the next run on; "" is none. For platform admins.
+
+    Returns whether anything changed. Raises ValidationError for what is no such scope.
+    """
+    scope = _checked_scope(cost_export_scope)
+    one_at_a_time(tenant.id)
+    current = Tenant.objects.get(id=tenant.id)
+    before, current.cost_export_scope = current.cost_export_scope, scope
+    if before == scope:
+        return False
+    current.save(update_fields=["cost_export_scope"])
+    was, now = {"cost_export_scope": before}, {"cost_export_scope": scope}
+    record(Verb.TENANT_COST_SCOPE_CHANGED, tenant_id=tenant.id, target=current, before=was, after=now)
+    return True
+
+
+def _checked_scope(text: str) -> str:
+    try:
+        return canonical_scope(text)
+    except ValueError as error:
+        raise ValidationError({"cost_export_scope": str(error)}) from error
+
+
 def _connection_of(tenant: Tenant) -> dict[str, Any]:
     """How a tenant is read, for the audit trail, which censors the application and the name of its secret."""
     return {
@@ -90,6 +121,7 @@ def _connection_of(tenant: Tenant) -> dict[str, Any]:
         "azure_tenant_id": tenant.azure_tenant_id,
         "client_id": tenant.client_id,
         "secret_ref": tenant.secret_ref,
+        "cost_export_scope": tenant.cost_export_scope,
     }
 
 

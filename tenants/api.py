@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from governance.access import Permission, access_of, get_visible_or_404, require
 from governance.drf import CoverageSerializer, ServiceUnavailable, TenantViewSet
 from governance.gate import Named
-from tenants.actions import connect_tenant, pause_tenant, resume_tenant, set_credentials
+from tenants.actions import connect_tenant, pause_tenant, resume_tenant, set_cost_export_scope, set_credentials
 from tenants.dispatch import enqueue_preflight, last_preflight
 from tenants.freshness import coverage
 from tenants.lists import SUBSCRIPTION_SORTS, TENANT_SORTS, SubscriptionListFilter, TenantListFilter, tenants_asked_for
@@ -79,7 +79,8 @@ class TenantView(CoveredViewSet):
 
     @extend_schema(request=TenantChangeSerializer, responses=TenantSerializer)
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
-        """Pause or resume a tenant (its admins), or read it with other credentials (platform admins)."""
+        """Pause or resume a tenant (its admins); read it with other credentials, or from other cost exports (platform
+        admins)."""
         tenant = get_visible_or_404(Tenant.objects.all(), kwargs["pk"])
         require(request._request, Permission.PAUSE, tenant.id)
         wanted = TenantChangeSerializer(data=request.data)
@@ -89,6 +90,9 @@ class TenantView(CoveredViewSet):
             if credentials := asked.get("credentials"):
                 require(request._request, Permission.CHANGE_CREDENTIALS)
                 set_credentials(tenant, **credentials)
+            if "cost_export_scope" in asked:
+                require(request._request, Permission.CHANGE_CREDENTIALS)
+                set_cost_export_scope(tenant, asked["cost_export_scope"])
             if word := asked.get("status"):
                 (pause_tenant if word == Tenant.Status.PAUSED else resume_tenant)(tenant)
         return Response(self.get_serializer(Tenant.objects.get(id=tenant.id)).data)

@@ -50,7 +50,47 @@ class CredentialsForm(forms.Form):
     )
 
 
-class ConnectForm(CredentialsForm):
+class CostScopeForm(forms.Form):
+    """Where cost exports of more than one subscription stand, if anywhere."""
+
+    cost_export_scope = forms.CharField(
+        label="Scope of cost exports",
+        required=False,
+        max_length=512,
+        widget=forms.TextInput(attrs=plain()),
+        help_text="Only where cost exports are set up above the subscriptions: "
+        "providers/Microsoft.Billing/billingAccounts/ID, also of a billing profile, invoice section, department, "
+        "enrollment account or customer below it, or providers/Microsoft.Management/managementGroups/ID. "
+        "Empty: the exports of each subscription are read.",
+    )
+
+
+class ConnectionForm(CredentialsForm, CostScopeForm):
+    """How a tenant is read from now on: other credentials, or none given, and the scope of its cost exports."""
+
+    field_order = ["cost_export_scope", "client_id", "secret_ref"]
+
+    def __init__(self, data: Any = None, **options: Any) -> None:
+        super().__init__(data, **options)
+        for name in ("client_id", "secret_ref"):
+            self.fields[name].required = False
+
+    def clean(self) -> dict[str, Any]:
+        """Both of the credentials, or neither."""
+        found = super().clean() or {}
+        if "client_id" in found and "secret_ref" in found and bool(found["client_id"]) != bool(found["secret_ref"]):
+            missing = "secret_ref" if found["client_id"] else "client_id"
+            self.add_error(missing, "Give both of them, or neither to keep what is stored.")
+        return found
+
+    @property
+    def credentials(self) -> dict[str, Any] | None:
+        """Of a valid form: the new ones; None where those that are stored stay."""
+        names = ("client_id", "secret_ref")
+        return {name: self.cleaned_data[name] for name in names} if self.cleaned_data["client_id"] else None
+
+
+class ConnectForm(CredentialsForm, CostScopeForm):
     """An Azure tenant to connect."""
 
     name = forms.CharField(
@@ -66,7 +106,7 @@ class ConnectForm(CredentialsForm):
         help_text="The directory's GUID: Microsoft Entra ID, Overview, Tenant ID.",
         error_messages={"invalid": "This is not a GUID like 72f988bf-86f1-41af-91ab-2d7cd011db47."},
     )
-    field_order = ["name", "azure_tenant_id", "client_id", "secret_ref"]
+    field_order = ["name", "azure_tenant_id", "client_id", "secret_ref", "cost_export_scope"]
 
 
 class RoleForm(forms.Form):

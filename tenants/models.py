@@ -33,6 +33,7 @@ class Tenant(models.Model):
 
     `data_version` grows with every run that stored something: cached answers carry it in their key.
     `secret_ref` says where the credential is ("env:NAME", "federated:PATH"); the credential itself is never stored.
+    `cost_export_scope` is where cost exports of several subscriptions stand, such as a billing account; "" is none.
     """
 
     class Status(models.TextChoices):
@@ -46,6 +47,7 @@ class Tenant(models.Model):
     azure_tenant_id = models.UUIDField(unique=True)
     client_id = models.UUIDField()
     secret_ref = models.CharField(max_length=512)
+    cost_export_scope = models.CharField(max_length=512, blank=True, default="")
     status = models.CharField(max_length=16, choices=Status, default=Status.CONNECTED)
     connected_at = models.DateTimeField()
     data_version = models.PositiveBigIntegerField(default=0)

@@ -18,7 +18,7 @@ class TenantSerializer(serializers.ModelSerializer[Tenant]):
 
     class Meta:
         model = Tenant
-        fields = ["id", "name", "azure_tenant_id", "status", "connected_at", "role"]
+        fields = ["id", "name", "azure_tenant_id", "cost_export_scope", "status", "connected_at", "role"]
 
     def get_role(self, tenant: Tenant) -> str:
         """The person's own role there."""
@@ -201,15 +201,29 @@ class CredentialsSerializer(serializers.Serializer[Any]):
     )
 
 
-class TenantConnectSerializer(CredentialsSerializer):
+class CostScopeSerializer(serializers.Serializer[Any]):
+    """Where cost exports of more than one subscription stand."""
+
+    cost_export_scope = Text(
+        required=False,
+        allow_blank=True,
+        max_length=512,
+        help_text="A billing account, or a billing profile, invoice section, department, enrollment account or "
+        "customer of it, or a management group: providers/Microsoft.Billing/billingAccounts/ID. Empty for none; left "
+        "out, it stays as it is.",
+    )
+
+
+class TenantConnectSerializer(CredentialsSerializer, CostScopeSerializer):
     """A tenant to connect."""
 
     name = Text(max_length=63)
     azure_tenant_id = serializers.UUIDField()
 
 
-class TenantChangeSerializer(serializers.Serializer[Any]):
-    """What is to be different: the status (for admins of the tenant), the credentials (for platform admins)."""
+class TenantChangeSerializer(CostScopeSerializer):
+    """What is to be different: the status (for admins of the tenant); the credentials and where its cost exports stand
+    (for platform admins)."""
 
     status = serializers.ChoiceField(choices=Tenant.Status.choices, required=False)
     credentials = CredentialsSerializer(required=False)
@@ -217,7 +231,7 @@ class TenantChangeSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Something has to be asked for."""
         if not attrs:
-            raise serializers.ValidationError({"status": "Give status, credentials or both."})
+            raise serializers.ValidationError({"status": "Give status, credentials or cost_export_scope."})
         return attrs
 
 

@@ -7,6 +7,7 @@ import structlog
 from django.contrib import messages
 from django.core.exceptions import BadRequest, ValidationError
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -20,9 +21,9 @@ from governance.gate import requires
 from governance.pages import page_number
 from governance.schedules import SYNCS
 from governance.ui.list_page import ListPage
-from tenants.actions import connect_tenant, pause_tenant, resume_tenant, set_credentials
+from tenants.actions import connect_tenant, pause_tenant, resume_tenant, set_cost_export_scope, set_credentials
 from tenants.dispatch import enqueue_preflight, last_preflight
-from tenants.forms import ConnectForm, CredentialsForm
+from tenants.forms import ConnectForm, ConnectionForm
 from tenants.freshness import coverage, coverage_asked_for
 from tenants.models import Subscription, Tenant, TenantGroup
 from tenants.tenant_list import tenants_for
@@ -93,7 +94,8 @@ def connect(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         wanted = form.cleaned_data
         try:
-            row, is_new = connect_tenant(wanted.pop("name"), **wanted)
+            scope = wanted.pop("cost_export_scope") or None  # empty: a tenant that is known keeps its own
+            row, is_new = connect_tenant(wanted.pop("name"), **wanted, cost_export_scope=scope)
         except ValidationError as error:
             form.add_error(None, error)
         else:
@@ -106,19 +108,35 @@ def connect(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.CHANGE_CREDENTIALS)
 def credentials(request: HttpRequest, tenant_id: str) -> HttpResponse:
-    """Read a tenant with another application or secret; what is stored is not shown. For platform admins."""
+    """Read a tenant with another application or secret, or from cost exports at another scope. For platform admins.
+
+    The credentials that are stored are not shown.
+    """
     row: Tenant = get_visible_or_404(Tenant.objects.all(), tenant_id)
     require(request, Permission.CHANGE_CREDENTIALS)
-    form = CredentialsForm(request.POST or None)
+    form = ConnectionForm(request.POST or None, initial={"cost_export_scope": row.cost_export_scope})
     if form.is_valid():
         try:
-            set_credentials(row, **form.cleaned_data)
+            with transaction.atomic():
+                has_moved = set_cost_export_scope(row, form.cleaned_data["cost_export_scope"])
+                if form.credentials:
+                    set_credentials(row, **form.credentials)
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, f"{row.name} has the new credentials.")
-            return _ask_azure(request, row)
+            return _after_change(request, row, has_credentials=bool(form.credentials), has_moved=has_moved)
     return _form(request, "tenants/credentials.html", form, tenant=row)
+
+
+def _after_change(request: HttpRequest, row: Tenant, *, has_credentials: bool, has_moved: bool) -> HttpResponse:
+    if has_moved:
+        messages.success(request, f"The next run of costs reads {row.name} from there.")
+    if has_credentials:
+        messages.success(request, f"{row.name} has the new credentials.")
+        return _ask_azure(request, row)
+    if not has_moved:
+        messages.success(request, f"Nothing was changed: {row.name} is read as before.")
+    return HttpResponseRedirect(reverse("tenants:tenant", args=[row.id]), status=303)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -42,7 +42,7 @@ def test_a_platform_admin_connects_and_no_credential_comes_back(azure: Simulator
     new, known = (as_pat.post("tenants/", connection(azure)) for _ in range(2))
 
     assert (new.status_code, known.status_code) == (201, 200)
-    assert set(new.json()) == {"id", "name", "azure_tenant_id", "status", "connected_at", "role"}
+    assert set(new.json()) == {"id", "name", "azure_tenant_id", "cost_export_scope", "status", "connected_at", "role"}
     assert new.json() == known.json() == as_pat.page(f"tenants/{new.json()['id']}/")
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
+from governance.azure.cost_scopes import FORMS as SCOPES
 from governance.azure.credentials import FORMS, missing_secret
 from governance.management.acting import ActingCommand
 from governance.management.answers import add_json_option, answer
@@ -24,6 +25,11 @@ class Command(ActingCommand):
         parser.add_argument("--azure-tenant-id", required=True, help="the directory's GUID")
         parser.add_argument("--client-id", required=True, help="the application's GUID")
         parser.add_argument("--secret-ref", required=True, help=FORMS)
+        parser.add_argument(
+            "--cost-export-scope",
+            metavar="SCOPE",
+            help=f'where cost exports of more than one subscription stand: {SCOPES}; "" for none, left out: as it is',
+        )
         add_json_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -34,6 +40,7 @@ class Command(ActingCommand):
                 azure_tenant_id=_guid(options["azure_tenant_id"], "--azure-tenant-id"),
                 client_id=_guid(options["client_id"], "--client-id"),
                 secret_ref=options["secret_ref"],
+                cost_export_scope=options["cost_export_scope"],
             )
         except ValidationError as error:
             raise CommandError("\n".join(error.messages)) from error
