@@ -96,6 +96,15 @@ def test_a_chosen_first_day_is_kept_too(tmp_path: Path) -> None:
     assert first["environment"]["AZURE_BLOB_ENDPOINT"] == f"{first['url']}/{{account}}"
 
 
+def test_a_billing_account_is_named_in_the_lines_that_connect_its_tenants(tmp_path: Path) -> None:
+    options = ("--tenants", "3", "--billing-exports", "ea-details-csv")
+    with simulator_process(tmp_path, "--json", *options, end=signal.SIGTERM) as process:
+        tenants = json.loads(line_of(process))["tenants"]
+
+    told = [" --cost-export-scope providers/Microsoft.Billing/billingAccounts/" in row["connect"] for row in tenants]
+    assert told == [True, True, False]
+
+
 def test_people_and_redirects_are_given_on_the_command_line(tmp_path: Path) -> None:
     options = ("--person", "pat@platform.example=Pat", "--redirect-uri", "http://127.0.0.1:8000/sign-in/")
     with simulator_process(tmp_path, "--json", *options, end=signal.SIGTERM) as process:

@@ -45,6 +45,21 @@ class Billing:
         return self.agreement not in (WEB_DIRECT, NONE)
 
 
+@dataclass(frozen=True)
+class BillingAccount:
+    """Bills all subscriptions of its own kind of agreement in these tenants, whose principals may read it."""
+
+    account_id: str
+    name: str
+    billing: Billing  # of the account itself: its agreement, its currency, what it exports
+    tenant_ids: tuple[str, ...]
+
+    @property
+    def scope(self) -> str:
+        """Without a slash before it."""
+        return f"providers/Microsoft.Billing/billingAccounts/{self.account_id}"
+
+
 ARRANGEMENTS = {
     "ea-report": Billing(),
     "ea-focus-csv": Billing(export_types=("FocusCost",), compression="gzip"),

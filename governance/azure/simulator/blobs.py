@@ -6,7 +6,7 @@ https://learn.microsoft.com/rest/api/storageservices/list-blobs
 import datetime
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from hmac import compare_digest
@@ -59,7 +59,7 @@ class Container(Protocol):
 
 
 class BlobStorage:
-    """``container_of`` finds a container by account and name, with the tenant whose tokens open it, if not a link."""
+    """``container_of`` finds a container by account and name, with the tenants whose tokens open it, if not a link."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class BlobStorage:
         tokens: Tokens,
         settings: CostSettings,
         now: Callable[[], float],
-        container_of: Callable[[str, str], tuple[Container, str | None] | None],
+        container_of: Callable[[str, str], tuple[Container, Collection[str] | None] | None],
     ) -> None:
         self._world = world
         self._tokens = tokens
@@ -107,8 +107,8 @@ class BlobStorage:
         found = self._container_of(account, container)
         if found is None:
             return storage_error(404, "ContainerNotFound")
-        held, tenant_id = found
-        refused = self._refused_link(request) if tenant_id is None else self._refused_token(request, tenant_id)
+        held, readers = found
+        refused = self._refused_link(request) if readers is None else self._refused_token(request, readers)
         return refused or held
 
     def _refused_link(self, request: Request) -> Response | None:
@@ -119,17 +119,17 @@ class BlobStorage:
         end = datetime.datetime.fromisoformat(expiry).timestamp()
         return storage_error(403, "AuthenticationFailed") if end <= self._now() else None
 
-    def _refused_token(self, request: Request, tenant_id: str) -> Response | None:
+    def _refused_token(self, request: Request, readers: Collection[str]) -> Response | None:
         scheme, _, token = request.authorization.partition(" ")
         if scheme.lower() != "bearer":
-            challenge = f"Bearer authorization_uri={request.origin}/{tenant_id}/oauth2/authorize"
+            challenge = f"Bearer authorization_uri={request.origin}/{next(iter(readers))}/oauth2/authorize"
             headers = {"WWW-Authenticate": f"{challenge} resource_id={STORAGE_AUDIENCE}"}
             return storage_error(401, "NoAuthenticationInformation", headers)
         try:
             caller = self._tokens.tenant_of(token.strip(), audience=STORAGE_AUDIENCE)
         except InvalidTokenError:
             return storage_error(401, "InvalidAuthenticationInfo")
-        return None if caller == tenant_id else storage_error(403, "AuthorizationPermissionMismatch")
+        return None if caller in readers else storage_error(403, "AuthorizationPermissionMismatch")
 
     def _list(self, request: Request, held: Container, account: str, container: str) -> Response:
         query = request.query

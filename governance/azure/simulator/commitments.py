@@ -71,6 +71,16 @@ def other_charges(seed: str, subscription_id: str, billing: Billing, seen: Horiz
         yield from _closing_charges(billing, date.fromordinal(seen.last), luck)
 
 
+def account_charges(account_id: str, billing: Billing, seen: Horizon) -> list[Charge]:
+    """What a billing account itself is charged: a reservation that nobody uses, tax, and the rounding of its bill."""
+    bought = reservation("billing account", account_id, 2 * MACHINES_A_RESERVATION)
+    charges = list(reservation_charges(bought, seen, billing.currency))
+    if seen.as_of > seen.last:
+        luck = scattered(seed_number(account_id, "bill") + seen.first)
+        charges += _closing_charges(billing, date.fromordinal(seen.last), luck)
+    return charges
+
+
 def _marketplace(billing: Billing, seen: Horizon, luck: int) -> Iterator[Charge]:
     bought = seen.first + 3 + luck % 4
     if bought > seen.as_of:

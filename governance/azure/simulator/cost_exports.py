@@ -5,7 +5,7 @@ the 5th the month before is exported too. https://learn.microsoft.com/rest/api/c
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -13,48 +13,24 @@ from typing import Any
 import orjson
 
 from governance.azure.simulator.access import Access, require_api_version
-from governance.azure.simulator.blobs import EXPORT_ACCOUNT, Blob, blob_at
+from governance.azure.simulator.billing_exports import exports_at_account
+from governance.azure.simulator.blobs import Blob, blob_at
 from governance.azure.simulator.chance import digest, guid
-from governance.azure.simulator.charges import SETTLED_DAY, Charge, next_month
-from governance.azure.simulator.cost_files import Form, Part, Workshop, form_of
+from governance.azure.simulator.charges import SETTLED_DAY, next_month
+from governance.azure.simulator.cost_files import Part, Workshop
 from governance.azure.simulator.cost_reports import months_before
-from governance.azure.simulator.cost_tables import Table, details_table
 from governance.azure.simulator.exchange import Refusal, Request, Response, json_response
+from governance.azure.simulator.export_setups import Export, account_of, exports_of
 from governance.azure.simulator.faults import Faults
-from governance.azure.simulator.focus import FocusTable
-from governance.azure.simulator.world import Subscription, World
+from governance.azure.simulator.world import Tenant, World
 
 CONTAINER = "exports"
 MONTHS_BEFORE_DAY_ZERO = 1  # the exports were set up in the month before the world began
 KEPT_RUNS = 2
 KEPT_MONTHS = 4  # with the open one; a rule of the storage account deletes what is older
 RUN_TIME, OPEN_RUN_TIME = "0512", "0930"
-EXPORT_NAMES = {"FocusCost": "focus-daily", "ActualCost": "actual-daily", "AmortizedCost": "amortized-daily"}
 DATA_VERSIONS = {"FocusCost": "1.0", "ActualCost": "2023-12-01-preview", "AmortizedCost": "2023-12-01-preview"}
 MANIFEST = "manifest.json"
-
-
-@dataclass(frozen=True)
-class Export:
-    subscription: Subscription
-    kind: str
-
-    @property
-    def name(self) -> str:
-        return EXPORT_NAMES[self.kind]
-
-    @property
-    def root(self) -> str:
-        return self.subscription.display_name
-
-    @property
-    def form(self) -> Form:
-        return form_of(self.subscription.billing.export_format, self.subscription.billing.compression)
-
-    def table(self, month: date) -> Table:
-        if self.kind == "FocusCost":
-            return FocusTable(self.subscription, month, "actual")
-        return details_table(self.subscription, month, "actual" if self.kind == "ActualCost" else "amortized")
 
 
 @dataclass(frozen=True)
@@ -93,25 +69,44 @@ class Exports:
         self._state: tuple[int, date] | None = None
         self._lock = threading.RLock()
 
-    def every(self, request: Request, subscription_id: str) -> Response:
-        subscription = self._subscription(request, subscription_id)
+    def every(self, at: Callable[..., list[Export]], request: Request, scope: str) -> Response:
+        """``at`` finds the exports of the scope, if the caller may read them."""
         has_runs = "runhistory" in request.query.get("$expand", "").lower()
-        rows = [self._row(export, has_runs=has_runs) for export in exports_of(subscription)]
-        return json_response({"value": rows})
+        return json_response({"value": [self._row(export, has_runs=has_runs) for export in at(request, scope)]})
 
-    def one(self, request: Request, subscription_id: str, name: str) -> Response:
-        export = self._export(request, subscription_id, name)
+    def one(self, at: Callable[..., list[Export]], request: Request, scope: str, name: str) -> Response:
         has_runs = "runhistory" in request.query.get("$expand", "").lower()
-        return json_response(self._row(export, has_runs=has_runs))
+        return json_response(self._row(_named(at(request, scope), name), has_runs=has_runs))
 
-    def history(self, request: Request, subscription_id: str, name: str) -> Response:
-        return json_response({"value": self._history(self._export(request, subscription_id, name))})
+    def history(self, at: Callable[..., list[Export]], request: Request, scope: str, name: str) -> Response:
+        return json_response({"value": self._history(_named(at(request, scope), name))})
+
+    def of_subscription(self, request: Request, subscription_id: str) -> list[Export]:
+        tenant = self._access.caller(request)
+        require_api_version(request)
+        return exports_of(self._access.subscription(request, tenant, subscription_id))
+
+    def of_account(self, request: Request, account_id: str) -> list[Export]:
+        """Refused without a role at the billing account, and likewise where there is none."""
+        tenant, account = self._access.caller(request), self._world.billing_account
+        require_api_version(request)
+        if account is None or account.account_id != account_id or tenant.tenant_id not in account.tenant_ids:
+            raise Refusal(
+                403,
+                "AuthorizationFailed",
+                f"The client '{tenant.client_id}' does not have authorization to perform action "
+                f"'Microsoft.CostManagement/exports/read' over scope '{request.shown_path}' or the scope is invalid.",
+            )
+        return exports_at_account(self._world)
 
     def shelf(self, account: str) -> "Shelf | None":
-        """The container of the tenant whose storage account this is."""
+        """The container of this storage account: a tenant's own, or the one of the billing account."""
         for tenant in self._world.tenants:
             if account_of(tenant.tenant_id) == account:
-                return Shelf(self, tenant.tenant_id)
+                return Shelf(self, self._exports_in(tenant), (tenant.tenant_id,))
+        shared = self._world.billing_account
+        if shared and account_of(shared.account_id) == account:
+            return Shelf(self, exports_at_account(self._world), shared.tenant_ids)
         return None
 
     def runs(self, export: Export) -> list[Run]:
@@ -122,11 +117,6 @@ class Exports:
             found += self._runs_of(export, month)
             month = next_month(month)
         return found
-
-    def exports_in(self, tenant_id: str) -> list[Export]:
-        tenant = self._world.tenant(tenant_id)
-        seen = self._world.subscriptions_seen_by(tenant) if tenant else ()
-        return [export for row in seen if row.tenant_id == tenant_id for export in exports_of(row)]
 
     def written(self, run: Run) -> Written:
         """The run's files; written anew when faults were added or cleared since."""
@@ -141,31 +131,24 @@ class Exports:
         """Forgets what was written, as its files are gone."""
         self._written.clear()
 
-    def _subscription(self, request: Request, subscription_id: str) -> Subscription:
-        tenant = self._access.caller(request)
-        require_api_version(request)
-        return self._access.subscription(request, tenant, subscription_id)
-
-    def _export(self, request: Request, subscription_id: str, name: str) -> Export:
-        for export in exports_of(self._subscription(request, subscription_id)):
-            if export.name == name:
-                return export
-        raise Refusal(404, "404", f"Export '{name}' could not be found.")
+    def _exports_in(self, tenant: Tenant) -> list[Export]:
+        seen = self._world.subscriptions_seen_by(tenant)
+        return [export for row in seen if row.tenant_id == tenant.tenant_id for export in exports_of(row)]
 
     def _runs_of(self, export: Export, month: date) -> list[Run]:
         last = min(self._world.today, next_month(month) + timedelta(days=SETTLED_DAY - 1))
         days = [last - timedelta(days=back) for back in range(KEPT_RUNS)]
-        restated = self._world.costs.restated_on(export.subscription, month)
+        restated = export.restated_on(self._world.costs, month)
         wanted = {day for day in (*days, restated) if day and month <= day <= self._world.today}
         runs = [self._run(export, month, day, restated) for day in sorted(wanted)[-KEPT_RUNS:]]
         if month == self._world.today.replace(day=1):
-            number = guid(self._world.seed, export.subscription.subscription_id, export.kind, self._world.today, "open")
+            number = guid(self._world.seed, export.owner, export.kind, self._world.today, "open")
             runs.append(Run(export, month, self._world.today, number, is_open=True))
         return runs
 
     def _run(self, export: Export, month: date, day: date, restated: date | None) -> Run:
         state = "restated" if restated and day >= restated else "usual"
-        number = guid(self._world.seed, export.subscription.subscription_id, export.kind, month, day, state)
+        number = guid(self._world.seed, export.owner, export.kind, month, day, state)
         return Run(export, month, day, number)
 
     def _forget_old(self) -> None:
@@ -174,16 +157,19 @@ class Exports:
         if state == self._state:
             return
         self._state = state
-        everything = [export for tenant in self._world.tenants for export in self.exports_in(tenant.tenant_id)]
+        everything = [export for tenant in self._world.tenants for export in self._exports_in(tenant)]
+        everything += exports_at_account(self._world)
         there = {(run.number, state[0]) for export in everything for run in self.runs(export)}
         for key in set(self._written) - there:
             for blob in self._written.pop(key).blobs.values():
                 blob.path.unlink(missing_ok=True)
 
     def _write(self, run: Run) -> Written:
-        place = f"/{account_of(run.export.subscription.tenant_id)}/{CONTAINER}/{run.folder}"
-        charges = self._charges(run)
-        parts = self._workshop.write(place, run.export.table(run.month), charges, run.export.form)
+        place = f"/{run.export.storage_account}/{CONTAINER}/{run.folder}"
+        table, charges = run.export.content(self._world.costs, run.month, run.day)
+        if run.is_open:
+            charges = charges[: len(charges) // 2]
+        parts = self._workshop.write(place, table, charges, run.export.form)
         blobs = {part.name: blob_at(f"{run.folder}/{part.name}", part.path, run.day) for part in parts}
         spoilt = {fault.kind for fault in self._workshop.spoils_manifest(place)}
         if not run.is_open and "missing_manifest" not in spoilt:
@@ -192,17 +178,8 @@ class Exports:
             blobs[MANIFEST] = blob_at(f"{run.folder}/{MANIFEST}", path, run.day)
         return Written(run, blobs)
 
-    def _charges(self, run: Run) -> list[Charge]:
-        costs, subscription = self._world.costs, run.export.subscription
-        if run.export.kind == "FocusCost":
-            rows = costs.charges(subscription, run.month, as_of=run.day)
-        else:
-            metric = "actual" if run.export.kind == "ActualCost" else "amortized"
-            rows = costs.rows(subscription, run.month, metric, as_of=run.day)
-        return rows[: len(rows) // 2] if run.is_open else rows
-
     def _row(self, export: Export, *, has_runs: bool) -> dict[str, Any]:
-        subscription, billing = export.subscription, export.subscription.billing
+        billing = export.billing
         start = months_before(self._world.day_zero, MONTHS_BEFORE_DAY_ZERO)
         properties: dict[str, Any] = {
             "format": billing.export_format,
@@ -218,7 +195,7 @@ class Exports:
             "deliveryInfo": {
                 "destination": {
                     "type": "AzureBlob",
-                    "resourceId": account_id(subscription),
+                    "resourceId": export.storage_id,
                     "container": CONTAINER,
                     "rootFolderPath": export.root,
                 }
@@ -233,10 +210,10 @@ class Exports:
         if has_runs:
             properties["runHistory"] = {"value": self._history(export)}
         return {
-            "id": _export_id(export),
+            "id": export.id,
             "name": export.name,
             "type": "Microsoft.CostManagement/exports",
-            "eTag": f'"{digest(export.name, subscription.subscription_id).hex()[:16]}"',
+            "eTag": f'"{digest(export.name, export.owner).hex()[:16]}"',
             "properties": properties,
         }
 
@@ -244,7 +221,7 @@ class Exports:
         """The newest first."""
         return [
             {
-                "id": f"{_export_id(export)}/run/{run.number}",
+                "id": f"{export.id}/run/{run.number}",
                 "name": run.number,
                 "type": "Microsoft.CostManagement/exports/run",
                 "properties": {
@@ -261,11 +238,12 @@ class Exports:
 
 
 class Shelf:
-    """One tenant's container of exports."""
+    """A container of exports, and the tenants whose principals may read it."""
 
-    def __init__(self, exports: Exports, tenant_id: str) -> None:
+    def __init__(self, exports: Exports, held: Sequence[Export], readers: Sequence[str]) -> None:
         self._exports = exports
-        self.tenant_id = tenant_id
+        self._held = held
+        self.readers = readers
 
     def names(self, prefix: str, delimiter: str) -> Sequence[str]:
         """Writes the files of those runs only that are asked for."""
@@ -286,26 +264,19 @@ class Shelf:
         return None
 
     def _runs(self) -> list[Run]:
-        return [run for export in self._exports.exports_in(self.tenant_id) for run in self._exports.runs(export)]
+        return [run for export in self._held for run in self._exports.runs(export)]
 
 
-def exports_of(subscription: Subscription) -> list[Export]:
-    return [Export(subscription, kind) for kind in subscription.billing.export_types]
-
-
-def account_of(tenant_id: str) -> str:
-    return f"{EXPORT_ACCOUNT}{digest(tenant_id, 'exports').hex()[:8]}"
-
-
-def account_id(subscription: Subscription) -> str:
-    """The account is in a subscription of its own group, beside what is billed."""
-    group = f"/subscriptions/{subscription.subscription_id}/resourceGroups/rg-finops"
-    return f"{group}/providers/Microsoft.Storage/storageAccounts/{account_of(subscription.tenant_id)}"
+def _named(exports: Sequence[Export], name: str) -> Export:
+    for export in exports:
+        if export.name == name:
+            return export
+    raise Refusal(404, "404", f"Export '{name}' could not be found.")
 
 
 def manifest(run: Run, parts: Sequence[Part]) -> dict[str, Any]:
     """https://learn.microsoft.com/azure/cost-management-billing/costs/tutorial-improved-exports"""
-    export, billing = run.export, run.export.subscription.billing
+    export, billing = run.export, run.export.billing
     return {
         "manifestVersion": "2024-04-01",
         "byteCount": sum(part.byte_count for part in parts),
@@ -313,7 +284,7 @@ def manifest(run: Run, parts: Sequence[Part]) -> dict[str, Any]:
         "dataRowCount": sum(part.row_count for part in parts),
         "exportConfig": {
             "exportName": export.name,
-            "resourceId": _export_id(export),
+            "resourceId": export.id,
             "dataVersion": DATA_VERSIONS[export.kind],
             "apiVersion": "2023-07-01-preview",
             "type": export.kind,
@@ -325,7 +296,7 @@ def manifest(run: Run, parts: Sequence[Part]) -> dict[str, Any]:
             "dataOverwriteBehavior": "OverwritePreviousReport",
             "fileFormat": billing.export_format,
             "compressionMode": billing.compression,
-            "containerUri": account_id(export.subscription),
+            "containerUri": export.storage_id,
             "rootFolderPath": export.root,
         },
         "runInfo": {
@@ -344,11 +315,6 @@ def manifest(run: Run, parts: Sequence[Part]) -> dict[str, Any]:
             for part in parts
         ],
     }
-
-
-def _export_id(export: Export) -> str:
-    scope = f"/subscriptions/{export.subscription.subscription_id}"
-    return f"{scope}/providers/Microsoft.CostManagement/exports/{export.name}"
 
 
 def _submitted(run: Run) -> str:

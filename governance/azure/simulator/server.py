@@ -50,8 +50,8 @@ class Simulator:
 
     ``folder`` keeps the certificate authority; ``day_file`` the day, when given; ``resources_per_tenant`` may map
     tenant names to counts. ``has_delegation`` lets the first tenant see one subscription of the last (Lighthouse).
-    ``World`` tells of ``day_zero``, ``cost_sources`` and ``meters_per_resource``. ``now`` (seconds since 1970) rules
-    the expiry of tokens and links, and the quotas. Raises ``OSError`` when the port is taken.
+    ``World`` tells of ``day_zero``, ``cost_sources``, ``meters_per_resource`` and ``billing_exports``. ``now`` (seconds
+    since 1970) rules the expiry of tokens and links, and the quotas. Raises ``OSError`` when the port is taken.
     """
 
     def __init__(  # noqa: PLR0913 - a world, an address and a clock
@@ -68,6 +68,7 @@ class Simulator:
         day_zero: date = DAY_ZERO,
         cost_sources: Sequence[str] = (),
         meters_per_resource: int | None = None,
+        billing_exports: str = "",
         host: str = "127.0.0.1",
         port: int = 0,
         now: Callable[[], float] = time.time,
@@ -83,6 +84,7 @@ class Simulator:
             day_zero=day_zero,
             cost_sources=cost_sources,
             meters_per_resource=meters_per_resource,
+            billing_exports=billing_exports,
         )
         self.application = Application(self.world, now)
         self._authority = LocalAuthority.in_folder(folder)

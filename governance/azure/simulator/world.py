@@ -10,7 +10,14 @@ from typing import Any
 import orjson
 
 from governance.azure.simulator import names
-from governance.azure.simulator.billing import ARRANGEMENTS, CURRENCIES, SECOND_CURRENCY, Billing, usual_arrangement
+from governance.azure.simulator.billing import (
+    ARRANGEMENTS,
+    CURRENCIES,
+    SECOND_CURRENCY,
+    Billing,
+    BillingAccount,
+    usual_arrangement,
+)
 from governance.azure.simulator.chance import digest, guid
 from governance.azure.simulator.estate import Estate
 from governance.azure.simulator.ledger import Ledger
@@ -19,6 +26,7 @@ from governance.azure.simulator.resources import DAY_ZERO, Resource, render_grou
 from governance.azure.simulator.slots import Slot
 
 EMPTIED_DAY = 3  # somebody clears up: the empty groups of all but a tenant's first subscription are deleted
+BILLED_TENANTS = 2  # the first ones share the billing account, if there is one
 VANISHING_DAY = 30  # the last subscription of the second tenant is out of sight from then on
 
 
@@ -81,6 +89,7 @@ class World:
     ``day_zero`` is the date of day 0. ``cost_sources`` (names of ``billing.ARRANGEMENTS``) says for each tenant's
     first, second ... subscription how its costs can be read; without it every way occurs in turn.
     ``meters_per_resource`` makes every resource cost that many rows a day, for worlds of a million rows.
+    ``billing_exports``, one of the same names, says what is exported at a billing account that several tenants share.
     """
 
     def __init__(  # noqa: PLR0913 - what a world is made of
@@ -96,12 +105,14 @@ class World:
         day_zero: date = DAY_ZERO,
         cost_sources: Sequence[str] = (),
         meters_per_resource: int | None = None,
+        billing_exports: str = "",
     ) -> None:
         self.seed = f"world-{seed}"
         self._counts = _counts(tenants, resources_per_tenant)
         self.day_zero = day_zero
         self._subscriptions = _subscriptions(self.seed, list(self._counts), subscriptions_per_tenant, cost_sources)
         self._everyone = tuple(self._tenant(name) for name in self._counts)
+        self.billing_account = self._account(billing_exports) if billing_exports else None
         self._delegated = self._delegate() if has_delegation and tenants > 1 else None
         self._estates: dict[str, Estate] = {}
         self._holdings: dict[str, Holdings] = {}
@@ -152,6 +163,18 @@ class World:
         if self._delegated and tenant.name == self._everyone[0].name:
             own.append(self._delegated)
         return tuple(own)
+
+    @property
+    def billed(self) -> tuple[Subscription, ...]:
+        """What the billing account bills, whoever sees it."""
+        account = self.billing_account
+        return tuple(
+            row
+            for tenant in self._everyone
+            if account and tenant.tenant_id in account.tenant_ids
+            for row in self._subscriptions[tenant.name]
+            if row.billing.agreement == account.billing.agreement
+        )
 
     def resources_of(self, subscription: Subscription) -> list[Resource]:
         """Shared list: do not change it."""
@@ -233,6 +256,15 @@ class World:
             subscription_ids=tuple(row.subscription_id for row in self._subscriptions[name]),
         )
 
+    def _account(self, exports: str) -> BillingAccount:
+        _require_known([exports])
+        return BillingAccount(
+            account_id=str(int.from_bytes(digest(self.seed, "billing account")[:4], "big") % 10**7 + 10**7),
+            name="Northwind Group",
+            billing=ARRANGEMENTS[exports],
+            tenant_ids=tuple(row.tenant_id for row in self._everyone[:BILLED_TENANTS]),
+        )
+
     def _delegate(self) -> Subscription:
         """The first subscription of the last tenant, delegated to the first tenant."""
         last = self._everyone[-1].name
@@ -291,14 +323,18 @@ def _billings(place: int, each: int, cost_sources: Sequence[str]) -> list[Billin
         cost_sources[number % len(cost_sources)] if cost_sources else usual_arrangement(place, number)
         for number in range(each)
     ]
-    strangers = set(wanted) - set(ARRANGEMENTS)
-    if strangers:
-        raise ValueError(f"No such ways to read costs: {', '.join(sorted(strangers))}")
+    _require_known(wanted)
     currency = CURRENCIES[place % len(CURRENCIES)]
     return [
         replace(ARRANGEMENTS[name], currency=currency, second_currency=SECOND_CURRENCY[currency] if number == 0 else "")
         for number, name in enumerate(wanted)
     ]
+
+
+def _require_known(arrangements: Sequence[str]) -> None:
+    strangers = set(arrangements) - set(ARRANGEMENTS)
+    if strangers:
+        raise ValueError(f"No such ways to read costs: {', '.join(sorted(strangers))}")
 
 
 def _holdings(estate: Estate) -> Holdings:

@@ -49,6 +49,12 @@ class Command(BaseCommand):
             choices=sorted(ARRANGEMENTS),
             help="how the costs of a tenant's first, second ... subscription can be read (repeatable)",
         )
+        parser.add_argument(
+            "--billing-exports",
+            default="",
+            choices=sorted(name for name, billing in ARRANGEMENTS.items() if billing.export_types),
+            help="what is exported at a billing account that the first two tenants share",
+        )
         parser.add_argument("--meters-per-resource", type=int, help="rows a day that every resource costs")
         parser.add_argument("--delegation", action="store_true", help="one subscription is shared by Azure Lighthouse")
         parser.add_argument(
@@ -102,6 +108,7 @@ def _simulator(options: dict[str, Any]) -> Simulator:
             has_delegation=options["delegation"],
             cost_sources=options["cost_source"],
             meters_per_resource=options["meters_per_resource"],
+            billing_exports=options["billing_exports"],
             day_zero=options["day_zero"] or stored_day_zero(day_file),
             host=options["host"],
             port=options["port"],
@@ -152,10 +159,13 @@ def _secret_variable(tenant: Tenant) -> str:
     return f"{tenant.name.upper()}_CLIENT_SECRET"
 
 
-def _connect_line(tenant: Tenant) -> str:
+def _connect_line(simulator: Simulator, tenant: Tenant) -> str:
+    account = simulator.world.billing_account
+    is_billed = account is not None and tenant.tenant_id in account.tenant_ids
     return (
         f"manage.py connect_tenant {tenant.name} --azure-tenant-id {tenant.tenant_id} --client-id {tenant.client_id} "
         f"--secret-ref env:{_secret_variable(tenant)}"
+        + (f" --cost-export-scope {account.scope}" if account and is_billed else "")
     )
 
 
@@ -168,7 +178,7 @@ def _as_json(simulator: Simulator) -> str:
             "client_secret": tenant.client_secret,
             "secret_variable": _secret_variable(tenant),
             "subscription_ids": list(tenant.subscription_ids),
-            "connect": _connect_line(tenant),
+            "connect": _connect_line(simulator, tenant),
         }
         for tenant in simulator.tenants
     ]
@@ -192,5 +202,5 @@ def _in_words(simulator: Simulator) -> str:
         *(f"export {name}={shlex.quote(value)}" for name, value in _environment(simulator).items()),
     ]
     for tenant in simulator.tenants:
-        lines += ["", f"export {_secret_variable(tenant)}='{tenant.client_secret}'", _connect_line(tenant)]
+        lines += ["", f"export {_secret_variable(tenant)}='{tenant.client_secret}'", _connect_line(simulator, tenant)]
     return "\n".join(lines)
