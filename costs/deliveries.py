@@ -1,13 +1,13 @@
-"""The exports of one subscription: which delivery of a month is to be believed, and its files."""
+"""The exports that stand at one scope: which delivery of a month is to be believed, and its files."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path, PurePosixPath
 
 from costs.months import last_of
 from governance.azure.blobs import ExportContainer
-from governance.azure.cost_calls import CostCalls
+from governance.azure.cost_calls import COST_REMEDY, CostCalls
 from governance.azure.cost_exports import DATA_SETS, FOCUS, CostExport, ExportRun, list_exports, runs_of
 from governance.azure.errors import AzureError, SignInFailedError, ThrottledError
 
@@ -17,14 +17,19 @@ LAST_CHARGES_DAY = 5  # of the next month: a delivery made before it may lack la
 
 @dataclass(slots=True)
 class Deliveries:
-    """The newest delivery of each of these months, asked for once."""
+    """The newest delivery of each of these months, asked for once. `at` names the scope in words, if that is wanted."""
 
     calls: CostCalls
-    subscription_id: str
+    scope: str
     months: Collection[date]
+    at: str = ""
+    remedy: str = COST_REMEDY
     runs: dict[tuple[str, date], ExportRun] | None = None  # by data set and month
     failure: str = ""
-    lack: str = "No cost export is set up."
+    lack: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lack = f"No cost export{self.at} is set up."
 
     def newest(self, metric: str, month: date) -> ExportRun | None:
         """The newest delivery of an export that has this metric: of the metric alone before one of both."""
@@ -35,11 +40,16 @@ class Deliveries:
         )
         return next((self.runs[name, month] for name in sets if (name, month) in self.runs), None)
 
+    def has_recent(self, metric: str, month: date, *, now: datetime) -> bool:
+        """Whether there is a delivery that is to be believed."""
+        run = self.newest(metric, month)
+        return run is not None and is_recent(run, now=now)
+
     def _newest_runs(self) -> dict[tuple[str, date], ExportRun]:
         runs: dict[tuple[str, date], ExportRun] = {}
         try:
-            for export in list_exports(self.calls, self.subscription_id):
-                self.lack = "No cost export has delivered this month."
+            for export in list_exports(self.calls, self.scope, remedy=self.remedy):
+                self.lack = f"No cost export{self.at} has delivered this month."
                 for month, run in runs_of(_container(self.calls, export), export, self.months).items():
                     known = runs.get((export.data_set, month))
                     if known is None or run.submitted_at > known.submitted_at:
@@ -47,7 +57,7 @@ class Deliveries:
         except (ThrottledError, SignInFailedError):
             raise
         except AzureError as error:
-            self.failure = f"Cost exports could not be read: {error}"
+            self.failure = f"Cost exports{self.at} could not be read: {error}"
         return runs
 
 

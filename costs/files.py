@@ -133,15 +133,19 @@ class CostFiles:
         finally:
             cursor.close()
 
-    def refused(self) -> Iterator[RefusedRow]:
-        """Every row that was not taken, in the order of the files."""
+    def refused(self, subscription_id: str | None = None) -> Iterator[RefusedRow]:
+        """Every row that was not taken, or every one of a subscription, in the order of the files."""
         cursor = self._connection.cursor()
         try:
-            cursor.execute(reading.REFUSED)
+            cursor.execute(reading.REFUSED, [subscription_id, subscription_id])
             while batch := cursor.fetchmany(1000):
                 yield from (RefusedRow(self._paths[number].name, line, reason) for number, line, reason in batch)
         finally:
             cursor.close()
+
+    def refused_counts(self) -> dict[str, int]:
+        """How many rows were not taken, by subscription; "" for those that name neither one nor a billing account."""
+        return dict(self._connection.execute(reading.REFUSED_COUNTS).fetchall())
 
     def refuse(self, subscription_id: str, reason: str, *, month: date | None = None) -> None:
         """Take no row of a subscription, or of one month of it: from now on they are among the refused."""

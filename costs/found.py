@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from itertools import chain
 
-from costs.files import EXACT
+from costs.files import EXACT, CostFiles, SliceContent
 from costs.models import CostReceipt, Source
 from costs.rows import CostLine, RefusedRow, SliceKey
 from governance.azure.costs import Spent
@@ -71,6 +72,34 @@ def of_rows(
         residual=added({row.currency: row.amount - rounded(row.amount)} for row in rows),
         lines=lambda: (lines[start : start + LINES] for start in range(0, len(lines), LINES)),
         fallback_for=words(failures),
+    )
+
+
+def filled(
+    empty: Found,
+    files: CostFiles,
+    contents: Sequence[SliceContent],
+    *,
+    refused: Iterable[RefusedRow],
+    refused_count: int,
+) -> Found:
+    """The slice out of files. `contents` are all that they have of it and of its other months, which are strays."""
+    mine = [row for row in contents if row.key.month == empty.key.month]
+    strays = [
+        RefusedRow("", 0, f"{row.rows} row(s) of {row.key.month:%Y-%m} stand in the files of {empty.key.month:%Y-%m}.")
+        for row in contents
+        if row.key.month != empty.key.month
+    ]
+    found = replace(empty, refused=(*strays, *refused), refused_count=len(strays) + refused_count)
+    if not mine:
+        return found
+    return replace(
+        found,
+        rows=sum(row.rows for row in mine),
+        content_hash=hashlib.sha256(repr([row.content_hash for row in mine]).encode()).hexdigest(),
+        totals=added(row.totals for row in mine),
+        residual=added(row.residual for row in mine),
+        lines=lambda: chain.from_iterable(files.lines(row.key, size=LINES) for row in mine),
     )
 
 

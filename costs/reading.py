@@ -24,7 +24,11 @@ CREATE TABLE lines (
 )
 """
 COUNTS = "SELECT count(*), count(reason) FROM lines"
-REFUSED = "SELECT file, line, reason FROM lines WHERE reason IS NOT NULL ORDER BY file, line"
+REFUSED = """
+SELECT file, line, reason FROM lines
+WHERE reason IS NOT NULL AND (CAST(? AS VARCHAR) IS NULL OR subscription = CAST(? AS VARCHAR)) ORDER BY file, line
+"""
+REFUSED_COUNTS = "SELECT coalesce(subscription, ''), count(reason) FROM lines WHERE reason IS NOT NULL GROUP BY ALL"
 REFUSE = """
 UPDATE lines SET reason = ?
 WHERE reason IS NULL AND subscription = ? AND (CAST(? AS DATE) IS NULL OR month = CAST(? AS DATE))

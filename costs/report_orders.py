@@ -79,7 +79,8 @@ class ReportOrders:
         """What goes wrong here is told when it is that slice's turn."""
         while self.ahead and len(self.orders) < MOST_IN_THE_MAKING:
             key = self.ahead.popleft()
-            is_open = key not in self.taken and (key.subscription_id, key.metric) not in self.refused
+            is_known = key in self.taken or key in self.orders
+            is_open = not is_known and (key.subscription_id, key.metric) not in self.refused
             if is_open and self.wants(key):
                 try:
                     self._order(key)

@@ -1,28 +1,30 @@
-"""Where the costs of a subscription come from: an export in its storage account, else a cost details report, else a
-query by service and resource group.
+"""Where the costs of a subscription come from: an export of its own, else one at the tenant's billing scope, else a
+cost details report, else a query by service and resource group.
 
 The best source that has a month gives it; why no better one did is told with it. Lacking is not failing: no export set
 up, or an offer without reports, is how things are. A source that should have answered and did not makes the next one a
 fallback. What is held with its resources is not overwritten by a fallback that names none: it stays, and is read again.
 """
 
-import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
+from costs.billing_scope import BillingScope
+from costs.coverage import shortfall
+from costs.credibility import Reading, doubt
 from costs.deliveries import Deliveries, fetched, is_recent
 from costs.files import EXACT, CostFiles, UnreadableFileError
-from costs.found import LINES, Found, LackError, Missing, Totals, added, of_rows, words
+from costs.found import Found, LackError, Missing, Totals, filled, of_rows, words
 from costs.models import CostReceipt, Source
 from costs.months import last_of, spans
 from costs.report_orders import ReportOrders
-from costs.rows import RefusedRow, SliceKey
+from costs.rows import SliceKey
 from costs.setbacks import Setbacks
 from governance.azure.blobs import download_link
 from governance.azure.cost_calls import CostCalls
@@ -42,6 +44,8 @@ from governance.azure.errors import (
 GROUPING = ("ServiceName", "ResourceGroupName")
 ASKED_TWICE = 2  # how often a report is made whose files cannot be fetched
 REFUSED_SHOWN = 100  # rows of one file that are told one by one
+SPOILT = "Rows of it could not be read."
+ACCOUNT_LEFT_OUT = "Rows that name no subscription are the billing account's, and are left out."
 
 
 @dataclass(slots=True)
@@ -54,38 +58,50 @@ class SubscriptionSources:
     now: datetime
     months: Mapping[str, Sequence[date]]
     reports: ReportOrders
+    billing: BillingScope
     deliveries: Deliveries = field(init=False)
+    short: set[str] = field(default_factory=set)  # metrics of which the billing scope has not all of the subscription
     lacking: dict[tuple[Source, str], str] = field(default_factory=dict)  # by source and metric: not offered, and why
     controls: dict[str, dict[date, Totals]] = field(default_factory=dict)
     setbacks: dict[Source, Setbacks] = field(default_factory=lambda: {source: Setbacks() for source in Source})
 
     def __post_init__(self) -> None:
         wanted = {month for months in self.months.values() for month in months}
-        self.deliveries = Deliveries(self.calls, self.subscription_id, wanted)
+        at = " at the subscription" if self.billing.scope else ""
+        self.deliveries = Deliveries(self.calls, f"subscriptions/{self.subscription_id}", wanted, at)
 
     def wants_report(self, key: SliceKey) -> bool:
         """Whether no export has the slice, as far as that is known without its files."""
         if self.setbacks[Source.REPORT].given_up:
             return False
-        run = self.deliveries.newest(key.metric, key.month)
-        return run is None or not is_recent(run, now=self.now)
+        is_shared = key.metric not in self.short and not self.billing.setbacks.given_up
+        deliveries = (self.deliveries, self.billing.deliveries) if is_shared else (self.deliveries,)
+        return not any(row.has_recent(key.metric, key.month, now=self.now) for row in deliveries)
 
-    def given_up(self, source: Source, key: SliceKey) -> str:
+    def note_short(self, metric: str) -> None:
+        """The billing scope does not have all of a month: the other months may need reports too, which are ordered."""
+        if metric not in self.short:
+            self.short.add(metric)
+            months = sorted(self.months[metric], reverse=True)
+            self.reports.ahead.extend(SliceKey(self.subscription_id, month, metric) for month in months)
+
+    def given_up(self, source: Source, setbacks: Setbacks, key: SliceKey) -> str:
         """Why this source is not asked for the slice, in words; "" also where an export has nothing of it.
 
         A report that is made already is still waited for.
         """
         is_made = source == Source.REPORT and key in self.reports.orders
-        has_nothing = source == Source.EXPORT and self.deliveries.newest(key.metric, key.month) is None
-        return "" if is_made or has_nothing else self.setbacks[source].given_up
+        deliveries = self.billing.deliveries if setbacks is self.billing.setbacks else self.deliveries
+        has_nothing = source == Source.EXPORT and deliveries.newest(key.metric, key.month) is None
+        return "" if is_made or has_nothing else setbacks.given_up
 
-    def note(self, source: Source, key: SliceKey, error: Exception) -> None:
+    def note(self, source: Source, setbacks: Setbacks, key: SliceKey, error: Exception) -> None:
         """A source did not give the slice. That it refused us is so for the whole run, but of the link to a file."""
         is_final = isinstance(error, AccessDeniedError) and (
             source != Source.REPORT or (key.subscription_id, key.metric) in self.reports.refused
         )
         what = key.month if source == Source.EXPORT else (key.month, key.metric)  # a delivery may tell both metrics
-        self.setbacks[source].note(what, f"{source.label}: {error}", is_final=is_final)
+        setbacks.note(what, f"{source.label}: {error}", is_final=is_final)
 
     @contextmanager
     def reading(self, month: date) -> Iterator["MonthReading"]:
@@ -109,7 +125,8 @@ class SubscriptionSources:
             except (ThrottledError, SignInFailedError):
                 raise
             except AzureError as error:
-                self.note(Source.QUERY, SliceKey(self.subscription_id, month, metric), error)
+                key = SliceKey(self.subscription_id, month, metric)
+                self.note(Source.QUERY, self.setbacks[Source.QUERY], key, error)
         return known.get(month)
 
     def _ask_control(self, metric: str, span: Sequence[date], until: date) -> None:
@@ -135,21 +152,24 @@ class MonthReading:
     opened: ExitStack
     files: dict[str, CostFiles] = field(default_factory=dict)  # by data set
     unreadable: dict[str, str] = field(default_factory=dict)  # by data set, why
+    stopped: set[str] = field(default_factory=set)  # the words on exports that have stopped
 
     def find(self, metric: str, *, is_held_with_resources: bool) -> Found | Missing:
         """The slice of the best source that has it. Raises ThrottledError, and SignInFailedError."""
         key = SliceKey(self.sources.subscription_id, self.month, metric)
         lacks: list[str] = []
         failures: list[str] = []
-        for source, read in (
-            (Source.EXPORT, self._from_export),
-            (Source.REPORT, self._from_report),
-            (Source.QUERY, self._from_query),
+        own, shared = self.sources.setbacks, self.sources.billing.setbacks
+        for source, setbacks, read in (
+            (Source.EXPORT, own[Source.EXPORT], self._from_export),
+            (Source.EXPORT, shared, self._from_billing_export),
+            (Source.REPORT, own[Source.REPORT], self._from_report),
+            (Source.QUERY, own[Source.QUERY], self._from_query),
         ):
             if source == Source.QUERY and failures and is_held_with_resources:
                 failures.append("What was read before, with its resources, is kept.")
                 return Missing(key, source, CostReceipt.Verdict.FAILED, words(failures))
-            if told := self.sources.given_up(source, key):
+            if told := self.sources.given_up(source, setbacks, key):
                 failures.append(told)
                 continue
             try:
@@ -161,13 +181,14 @@ class MonthReading:
                 lacks.append(str(error))
             except LackError as error:
                 lacks.append(str(error))
-            except _StoppedError as error:
+            except _UnfitError as error:
                 failures.append(f"{source.label}: {error}")
+                self.stopped.add(failures[-1])
             except (AzureError, UnreadableFileError) as error:
                 failures.append(f"{source.label}: {error}")
-                self.sources.note(source, key, error)
+                self.sources.note(source, setbacks, key, error)
             else:
-                self.sources.setbacks[source].note_success()
+                setbacks.note_success()
                 return found
         verdict = CostReceipt.Verdict.FAILED if failures else CostReceipt.Verdict.NOT_OFFERED
         return Missing(key, Source.QUERY, verdict, words(failures or lacks))
@@ -182,22 +203,25 @@ class MonthReading:
             return None
         return self.sources.control(self.month, found.key.metric, found.until)
 
-    # --- an export in its storage account ---
+    # --- an export of its own ---
 
     def _from_export(self, key: SliceKey, lacks: list[str], failures: list[str]) -> Found:
-        deliveries = self.sources.deliveries
+        run, delivered = self._recent(self.sources.deliveries, key, failures)
+        files = self._delivered(run)
+        found = self._content(key, files, Source.EXPORT, delivered, announced=run.rows)
+        return replace(found, until=min(found.until, _whole_days(run)))
+
+    def _recent(self, deliveries: Deliveries, key: SliceKey, failures: list[str]) -> tuple[ExportRun, str]:
+        """The delivery of these exports that has the slice, and the words on it."""
         run = deliveries.newest(key.metric, key.month)
         if run is None:
             if deliveries.failure:
                 failures.append(deliveries.failure)
             raise LackError("" if deliveries.failure else deliveries.lack)
-        delivered = f"Cost export {run.export.name}, delivered {run.submitted_at:%Y-%m-%d %H:%M} UTC."
+        delivered = f"Cost export {run.export.name}{deliveries.at}, delivered {run.submitted_at:%Y-%m-%d %H:%M} UTC."
         if not is_recent(run, now=self.sources.now):
-            raise _StoppedError(f"{delivered} It has stopped since.")
-        files = self._delivered(run)
-        whole_days = run.submitted_at.date() - timedelta(days=1)  # the day it was made is told in part at best
-        found = self._content(key, files, Source.EXPORT, delivered, announced=run.rows)
-        return replace(found, until=min(found.until, whole_days))
+            raise _UnfitError(f"{delivered} It has stopped since.")
+        return run, delivered
 
     def _delivered(self, run: ExportRun) -> CostFiles:
         name = run.export.data_set
@@ -211,6 +235,45 @@ class MonthReading:
                 self.unreadable[name] = str(error)
                 raise
         return self.files[name]
+
+    # --- an export at the billing scope ---
+
+    def _from_billing_export(self, key: SliceKey, lacks: list[str], failures: list[str]) -> Found:
+        """It is no fallback for an export of the subscription's own that has stopped: it takes its place."""
+        billing = self.sources.billing
+        run, delivered = self._recent(billing.deliveries, key, failures)
+        shared = billing.delivery(run)
+        left_out = ACCOUNT_LEFT_OUT if shared.has_account_rows else ""
+        reason = words([*lacks, *failures, delivered, left_out])
+        failures = [failure for failure in failures if failure not in self.stopped]
+        until = min(self._until, _whole_days(run))
+        found = filled(
+            of_rows(key, [], Source.EXPORT, reason, failures, until=until),
+            shared.files,
+            shared.contents_of(key),
+            refused=shared.refused(key.subscription_id, most=REFUSED_SHOWN),
+            refused_count=shared.refused_count(key.subscription_id),
+        )
+        if why := self._missing_of(found):
+            is_spoilt = found.refused_count > 0
+            raise (_UnfitError if is_spoilt else LackError)(f"{delivered} {why} {SPOILT if is_spoilt else ''}".strip())
+        return found
+
+    def _missing_of(self, found: Found) -> str:
+        """What a delivery of the billing scope lacks of the subscription, in words, by Azure's own total of it.
+
+        That it has no row means nothing: the scope may not bill it. Rows of it may stand there as the account's own.
+        """
+        control = self.control(found, held_rows=0)
+        if control is None:
+            return "" if found.rows else "It has no row of this subscription, and no total of Azure's says zero."
+        is_over = last_of(self.month) < self.sources.today
+        why = shortfall(found.totals, control) if is_over else doubt(Reading(found.rows, found.totals, control=control))
+        if not found.rows and any(control.values()):
+            why = "It has no row of this subscription, which did cost something."
+        if why:
+            self.sources.note_short(found.key.metric)
+        return why
 
     # --- a cost details report ---
 
@@ -281,33 +344,23 @@ class MonthReading:
         if announced is not None and announced != files.rows:
             raise BadShapeError(f"The delivery announces {announced} rows and has {files.rows}.")
         contents = [row for row in files.slices() if row.key.metric == key.metric and self._is_ours(row.key, files)]
-        mine = [row for row in contents if row.key.month == key.month]
-        found = of_rows(key, [], source, reason, failures, until=self._until)
-        if mine:
-            found = replace(
-                found,
-                rows=sum(row.rows for row in mine),
-                content_hash=hashlib.sha256(repr([row.content_hash for row in mine]).encode()).hexdigest(),
-                totals=added(row.totals for row in mine),
-                residual=added(row.residual for row in mine),
-                lines=lambda: chain.from_iterable(files.lines(row.key, size=LINES) for row in mine),
-            )
-        strays = [
-            RefusedRow("", 0, f"{row.rows} row(s) of {row.key.month:%Y-%m} stand in the files of {key.month:%Y-%m}.")
-            for row in contents
-            if row.key.month != key.month
-        ]
-        refused = (*strays, *islice(files.refused(), REFUSED_SHOWN))
-        return replace(found, refused=refused, refused_count=len(strays) + files.refused_count)
+        empty = of_rows(key, [], source, reason, failures, until=self._until)
+        refused = islice(files.refused(), REFUSED_SHOWN)
+        return filled(empty, files, contents, refused=refused, refused_count=files.refused_count)
 
     def _is_ours(self, key: SliceKey, files: CostFiles) -> bool:
         """Rows of the subscription, and those that name none: what it did not use of a commitment, and rounding.
 
-        All our deliveries are of one subscription; FOCUS leaves it out of such rows.
+        All these files are of one subscription; FOCUS leaves it out of such rows.
         """
         of_account = {row.subscription_id for row in files.subscriptions() if row.is_account}
         return key.subscription_id == self.sources.subscription_id or key.subscription_id in of_account
 
 
-class _StoppedError(AzureError):
-    """An export delivers no more: a judgement of the listing, after which older months may still be had from it."""
+def _whole_days(run: ExportRun) -> date:
+    """The last day that a delivery can tell of: the day it was made is told in part at best."""
+    return run.submitted_at.date() - timedelta(days=1)
+
+
+class _UnfitError(AzureError):
+    """An export delivers no more, or rows that cannot be read. What else it delivered may still be had from it."""

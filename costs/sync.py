@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from itertools import groupby
+from operator import itemgetter
 from uuid import UUID
 
 import structlog
@@ -17,6 +19,7 @@ from django.utils import timezone
 
 from audit.models import CoverageReceipt, Outcome
 from audit.runs import ActiveRun, SyncSummary, previous_receipts, sync_run
+from costs.billing_scope import BillingScope
 from costs.coverage import COSTS, NOT_OFFERED, RECEIVED, SliceReading, SubscriptionReading, judge, shortfall, totals
 from costs.found import Found, Missing, Totals
 from costs.models import CostReceipt, CostSlice
@@ -85,9 +88,11 @@ class _CostSync:
     held: dict[UUID, dict[Place, CostSlice]] = field(default_factory=dict)
     sources: dict[str, SubscriptionSources] = field(default_factory=dict)
     reports: ReportOrders = field(init=False)
+    billing: BillingScope = field(init=False)
     throttled: float | None = None
 
     def __post_init__(self) -> None:
+        self.billing = BillingScope(self.calls, self.tenant.cost_export_scope)
         self.reports = ReportOrders(self.calls, self.now.date(), self.run.beat, self._wants_report)
 
     def read(self) -> float | None:
@@ -105,8 +110,10 @@ class _CostSync:
         self.reports.ahead.extend(
             SliceKey(row.subscription_id, month, metric) for row, month, metrics in turns for metric in metrics
         )
-        for row, month, metrics in turns:
-            self._read_month(row, month, metrics)
+        for _, of_month in groupby(turns, key=itemgetter(1)):
+            with self.billing.reading():
+                for row, month, metrics in of_month:
+                    self._read_month(row, month, metrics)
         self._note_lost(row for row in subscriptions if row.access_lost_at is not None)
         self._finish(subscriptions)
         return self.throttled
@@ -136,9 +143,11 @@ class _CostSync:
             plan[row.id] = {}
             for month, metric in places:
                 plan[row.id].setdefault(month, []).append(metric)
+            self.billing.subscriptions.add(row.subscription_id)
+            self.billing.months.update(month for month, _ in places)
             by_metric = {metric: [month for month, of in places if of == metric] for metric in METRICS}
             self.sources[row.subscription_id] = SubscriptionSources(
-                self.calls, row.subscription_id, self.now.date(), self.now, by_metric, self.reports
+                self.calls, row.subscription_id, self.now.date(), self.now, by_metric, self.reports, self.billing
             )
         return plan
 

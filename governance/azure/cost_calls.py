@@ -38,10 +38,11 @@ class CostCalls:
         self.azure = azure
         self._budget = budget
 
-    def ask(self, call: Callable[[], Any], *, units: int = 0) -> Any:
+    def ask(self, call: Callable[[], Any], *, units: int = 0, remedy: str = COST_REMEDY) -> Any:
         """Make one call once the quotas allow it, and learn from its answer. `units` is its price in QPU.
 
-        Raises ThrottledError when the wait would be longer than a run may sleep; then nothing was asked.
+        `remedy` is what to do when Azure denies access. Raises ThrottledError when the wait would be longer than a run
+        may sleep; then nothing was asked.
         """
         for attempt in range(ATTEMPTS):
             ticket = self._admission(units)
@@ -58,7 +59,7 @@ class CostCalls:
                 if attempt == ATTEMPTS - 1:
                     raise BadShapeError("Azure's answer about costs is cut or not JSON.") from error
             except AccessDeniedError as error:
-                raise AccessDeniedError(error.message, remedy=COST_REMEDY) from error
+                raise AccessDeniedError(error.message, remedy=remedy) from error
             else:
                 self._budget.settle(ticket, answer.headers)
                 return answer

@@ -1,4 +1,4 @@
-"""Cost exports: what a subscription has delivered to a storage account day by day, and which delivery to believe.
+"""Cost exports: what a scope has delivered to a storage account day by day, and which delivery to believe.
 
 References: https://learn.microsoft.com/rest/api/cost-management/exports/list and
 https://learn.microsoft.com/azure/cost-management-billing/costs/tutorial-improved-exports (folders and manifest)
@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from governance.azure.blobs import ExportContainer
-from governance.azure.cost_calls import HEADERS, CostCalls, response_of
+from governance.azure.cost_calls import COST_REMEDY, HEADERS, CostCalls, response_of
 from governance.azure.costs import decode_exactly
 from governance.azure.errors import BadShapeError
 
@@ -61,10 +61,13 @@ class ExportRun:
     files: tuple[ExportFile, ...]
 
 
-def list_exports(calls: CostCalls, subscription_id: str) -> list[CostExport]:
-    """The exports of costs of one subscription, without those of other data sets, or that cannot be read."""
-    scope, client = f"subscriptions/{subscription_id}", calls.azure.costs
-    answer = calls.ask(lambda: client.exports.list(scope, headers=HEADERS, cls=response_of))
+def list_exports(calls: CostCalls, scope: str, *, remedy: str = COST_REMEDY) -> list[CostExport]:
+    """The exports of costs that stand at a scope, without those of other data sets, or that cannot be read.
+
+    `scope` is a subscription's or one of `governance.azure.cost_scopes`, with no slash before it.
+    """
+    client = calls.azure.costs
+    answer = calls.ask(lambda: client.exports.list(scope, headers=HEADERS, cls=response_of), remedy=remedy)
     rows = decode_exactly(answer.content).get("value")
     if not isinstance(rows, list):
         raise BadShapeError("The list of cost exports has no value.")

@@ -243,6 +243,24 @@ def test_a_row_that_cannot_be_taken_is_told_with_file_line_and_reason(
     assert words in refusal(tmp_path, ea(**values))
 
 
+def test_rows_that_are_refused_can_be_had_of_one_subscription(tmp_path: Path) -> None:
+    rows = [
+        ea(BillingCurrency="XXQ"),
+        ea(BillingCurrency="QQX", SubscriptionId="another"),
+        ea(SubscriptionId="", BillingAccountId=""),
+        ea(SubscriptionId="", Cost="?"),
+        ea(),
+    ]
+    with CostFiles([write(tmp_path / "costs.csv", rows, EA_HEADER)], metric="actual") as files:
+        told = [row.reason for row in files.refused(SUBSCRIPTION)]
+        counts = files.refused_counts()
+        assert len(list(files.refused())) == files.refused_count == 4
+
+    assert len(told) == 1
+    assert "XXQ" in told[0]
+    assert counts == {SUBSCRIPTION: 1, "another": 1, "": 1, "billing-account:8611537": 1}
+
+
 def test_a_row_of_focus_needs_both_amounts(tmp_path: Path) -> None:
     assert "EffectiveCost" in refusal(tmp_path, focus(EffectiveCost="NULL"), FOCUS_HEADER)
 

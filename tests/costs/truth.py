@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from django.db.models import Sum
 
 from costs.models import CostReceipt, CostSlice, DailyCost, DailyResourceCost, DailyTagCost, Source
+from governance.azure.simulator.focus import WITHOUT_ACCOUNT
 from governance.azure.simulator.server import Simulator
 from governance.money import rounded
 from governance.tenancy import Scope, entered
@@ -38,7 +39,10 @@ class TrueRow(NamedTuple):
 
 
 def true_rows(azure: Simulator, place: Place, source: str, *, as_of: date | None = None) -> list[TrueRow]:
-    """The rows of a slice as this source gives them, known on that day. FOCUS has the rows of both metrics in each."""
+    """The rows of a slice as this source gives them, known on that day. FOCUS has the rows of both metrics in each.
+
+    At a billing account it names no subscription in rows of unused benefits and of rounding: nobody's slice has them.
+    """
     subscription_id, month, metric = place
     subscription = next(
         row
@@ -49,10 +53,15 @@ def true_rows(azure: Simulator, place: Place, source: str, *, as_of: date | None
     exact: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
     rows: list[TrueRow] = []
     costs = azure.world.costs
-    tells_both = source == Source.EXPORT and "FocusCost" in subscription.billing.export_types
+    own, account = subscription.billing.export_types, azure.world.billing_account
+    is_shared = source == Source.EXPORT and not own and account is not None
+    data_sets = account.billing.export_types if is_shared and account else own
+    tells_both = source == Source.EXPORT and "FocusCost" in data_sets
     charges = costs.charges(subscription, month, as_of=as_of) if tells_both else None
     for charge in costs.rows(subscription, month, metric, as_of=as_of) if charges is None else charges:
         item = charge.item
+        if is_shared and tells_both and item.charge_type in WITHOUT_ACCOUNT:
+            continue
         group, service = item.resource_group.lower(), item.service
         if source == Source.QUERY:
             exact[charge.day, service, group, item.currency] += charge.amount(metric)
