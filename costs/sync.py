@@ -23,10 +23,11 @@ from costs.billing_scope import BillingScope
 from costs.coverage import COSTS, NOT_OFFERED, RECEIVED, SliceReading, SubscriptionReading, judge, shortfall, totals
 from costs.found import Found, Missing, Totals
 from costs.models import CostReceipt, CostSlice
+from costs.month_reading import MonthReading
 from costs.months import METRICS, Place, due, first_of, last_day_of_closing, last_of, readable_months
 from costs.report_orders import ReportOrders
 from costs.rows import SliceKey
-from costs.sources import MonthReading, SubscriptionSources
+from costs.sources import SubscriptionSources
 from costs.store import note_failure, replace_slice
 from governance import bulk
 from governance.azure import arm
@@ -183,7 +184,7 @@ class _CostSync:
             for metric in metrics:
                 self._note_waiting(subscription, month, metric, ThrottledError(self.throttled))
             return
-        with self.sources[subscription.subscription_id].reading(month) as reading:
+        with MonthReading.of(self.sources[subscription.subscription_id], month) as reading:
             for metric in metrics:
                 try:
                     self._read_slice(subscription, reading, metric)
