@@ -212,7 +212,7 @@ MATRIX: Mapping[Permission, Rule] = {
     ),
     Permission.CHANGE_CREDENTIALS: Rule(
         "Change credentials",
-        "Read a tenant with another application or secret. What is stored is shown to nobody.",
+        "Read a tenant with another application or secret (shown to nobody), or cost exports at another scope.",
         Reach.PLATFORM,
         _PLATFORM_ADMINS,
     ),

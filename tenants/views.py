@@ -130,7 +130,8 @@ def credentials(request: HttpRequest, tenant_id: str) -> HttpResponse:
 
 def _after_change(request: HttpRequest, row: Tenant, *, has_credentials: bool, has_moved: bool) -> HttpResponse:
     if has_moved:
-        messages.success(request, f"The next run of costs reads {row.name} from there.")
+        where = "at that scope too" if Tenant.objects.get(id=row.id).cost_export_scope else "of its subscriptions alone"
+        messages.success(request, f"The next run of costs reads the cost exports {where}.")
     if has_credentials:
         messages.success(request, f"{row.name} has the new credentials.")
         return _ask_azure(request, row)

@@ -132,7 +132,11 @@ def test_the_page_of_the_connection_sets_it_without_the_credentials(contoso: Ten
     half = browser.post(path, {"cost_export_scope": "", "client_id": str(uuid4()), "secret_ref": ""})
     assert (half.status_code, stored(contoso)) == (400, ACCOUNT)
     assert "or neither to keep what is stored" in half.content.decode()
-    assert browser.post(path, {"cost_export_scope": ""}).status_code == 303
+    assert "reads the cost exports at that scope too." in answer.content.decode()
+    same = browser.post(path, {"cost_export_scope": ACCOUNT}, follow=True)
+    assert "Nothing was changed" in same.content.decode()
+    cleared = browser.post(path, {"cost_export_scope": ""}, follow=True)
+    assert "of its subscriptions alone." in cleared.content.decode()
     assert stored(contoso) == ""
 
 
