@@ -161,6 +161,7 @@ def test_a_tenant_without_the_scope_asks_nothing_more(start_azure: StartAzure) -
         ({"kind": "missing_blob", "path": f"{PART}0_0002"}, "404", 4),
         ({"kind": "truncated_csv", "path": PART}, "is cut or damaged", 8),
         ({"kind": "missing_column", "path": PART}, "lacks a column", 8),
+        ({"kind": "wrong_row_count", "path": PART}, "has not as many rows as it announces", 8),
         ({"kind": "wrong_byte_count", "path": PART}, "is cut or damaged", 8),
     ],
     ids=lambda value: "-".join(map(str, value.values()))[:40] if isinstance(value, dict) else "",

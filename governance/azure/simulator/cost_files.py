@@ -22,7 +22,7 @@ from governance.azure.simulator.focus import MOMENTS, NUMBERS
 CUT_PERCENT = 60  # of a truncated file that are left
 SPOILS_ROWS = ("lost_rows", "unknown_currency", "missing_column")
 GZIP_LEVEL = 1  # quick
-WRONG_BYTES = 7  # more than there are
+WRONG_BYTES, WRONG_ROWS = 7, 3  # more than there are
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,8 @@ class Workshop:
             with path.open("r+b") as file:
                 file.truncate(size * CUT_PERCENT // 100)
         told = size + WRONG_BYTES if "wrong_byte_count" in kinds else size
-        return Part(place.rsplit("/", 1)[1], path, told, count)
+        rows = count + WRONG_ROWS if "wrong_row_count" in kinds else count
+        return Part(place.rsplit("/", 1)[1], path, told, rows)
 
 
 def _spoilt(table: Table, charges: Sequence[Charge], faults: Sequence[Fault]) -> tuple[list[str], Iterator[str], int]:

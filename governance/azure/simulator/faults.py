@@ -31,6 +31,7 @@ FILE = frozenset(
         "unknown_currency",
         "lost_rows",
         "wrong_byte_count",
+        "wrong_row_count",
         "missing_manifest",
     }
 )
