@@ -42,7 +42,7 @@ from tenants.models import (
 )
 from tenants.tokens import revoke_token
 from tests.api.bearers import let_in, take_b2c, token_of
-from tests.conftest import sync
+from tests.conftest import everybody, sync
 from tests.portal.crawl import (
     METHODS,
     SAFE,
@@ -127,12 +127,15 @@ class World:
     browsers: dict[str, Client] = field(default_factory=dict)
 
     def browser(self, who: str) -> Client:
-        """This person's browser, signed in (again, after a visit that signed them out)."""
+        """This person's browser, signed in (again, after a visit that signed them out).
+
+        Signing out ends all sessions that the person of before could open: the account is read anew.
+        """
         if who in self.programs:
             return self.programs[who]
-        kept = self.browsers.get(who)
-        if kept is None or (self.people[who] and not kept.cookies.get(SESSION, SignedOut).value):
-            self.browsers[who] = client_of(self.people[who])
+        kept, person = self.browsers.get(who), self.people[who]
+        if kept is None or (person and not kept.cookies.get(SESSION, SignedOut).value):
+            self.browsers[who] = client_of(person and everybody().get(pk=person.pk))
         return self.browsers[who]
 
     def person(self, who: str) -> User | None:
@@ -308,6 +311,9 @@ def visit(world: World, who: str, method: str, address: Address, keys: dict[str,
     # 503 is how the state of the data says that a tenant was never read: the one that pat connects on the way.
     is_fine = response.status_code < 500 or address.view == "healthz-data"
     assert is_fine, f"{who} {method} {path}: {response.status_code}"
+    if who in PEOPLE and address.view != "sign-out":
+        asked_as = response.wsgi_request.user
+        assert (asked_as if asked_as.is_authenticated else None) == world.people[who], f"{who} is signed out"
     found = leaks(response, world.forbidden(who), asked=f"{path} {body}")
     assert not found, f"{who} {method} {path} shows {found[:5]}"
     return response
