@@ -80,6 +80,7 @@ def test_the_header_decides_beside_a_session_and_needs_no_csrf_token(
     assert browser.get("/tenants/", headers=header).context["user"] == bob  # pages take no token
 
 
+@pytest.mark.once
 def test_skew_of_the_clocks_is_allowed_up_to_a_minute(b2c: Simulator, alice: User) -> None:
     now = int(time.time())
     for times in ({"exp": now - 50}, {"nbf": now + 50, "iat": now + 50}):
@@ -226,6 +227,7 @@ FORGERIES: dict[str, tuple[Forge, str]] = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_any_other_is_refused(b2c: Simulator, alice: User, forgery: str) -> None:
     claims = claims_of(b2c, alice.email)
@@ -235,6 +237,7 @@ def test_any_other_is_refused(b2c: Simulator, alice: User, forgery: str) -> None
     assert reason_of(forge(b2c, claims)) == reason
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", [*ALWAYS_THERE, "tfp"])
 def test_without_any_one_of_its_claims_it_is_refused(b2c: Simulator, alice: User, name: str) -> None:
     claims = claims_of(b2c, alice.email)

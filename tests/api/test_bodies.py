@@ -13,6 +13,8 @@ from tests.api.program import Program, problem
 from tests.conftest import signed_in
 from tests.processes import start_python
 
+pytestmark = pytest.mark.once  # a body is refused before the database is asked
+
 MOST = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 NEVER_READ = 10**12  # bytes that a sender promises
 

@@ -10,6 +10,8 @@ from tenants.models import User
 from tests.conftest import signed_in
 from tests.portal.crawl import body_of
 
+pytestmark = pytest.mark.once  # what another origin may ask does not depend on the engine
+
 OURS, OTHER = "https://app.example.com", "https://evil.example"
 ME = "/api/v1/me/"
 ALLOWED = "Access-Control-Allow-Origin"

@@ -14,6 +14,8 @@ from tenants.models import User
 from tests.api.bearers import claims_of, let_in, readings, reason_of, take_b2c, token_of
 from tests.api.program import Program, problem
 
+pytestmark = pytest.mark.once  # a provider's keys are not in the database
+
 DISCOVERY = "openid-configuration"
 KEYS = "discovery/v2.0/keys"
 

@@ -41,10 +41,10 @@ def shared() -> dict[str, Any]:
     return rows
 
 
-def written() -> list[AuditEvent]:
-    """Every event there is, in the order they were written."""
+def written() -> list[str]:
+    """What every event there is tells of, in the order they were written."""
     with entered(Scope.every_tenant(reason="A test looks at the trail.")):
-        return list(AuditEvent.objects.order_by("at", "id"))
+        return list(AuditEvent.objects.order_by("at", "id").values_list("verb", flat=True))
 
 
 @pytest.mark.parametrize(
@@ -52,16 +52,16 @@ def written() -> list[AuditEvent]:
 )
 def test_a_change_writes_its_event_and_what_changes_nothing_writes_none(world: World, who: str, whose: str) -> None:
     side = world.own(who) if whose == "own" else world.foreign(who)
-    changes, rows = set(), shared()
+    changes, rows, events = set(), shared(), len(written())
 
     for method, address in writes():
         if address.view in SIGNING_IN:
             continue
-        events = len(written())
         body = body_for(side.keys["tenant"], world.people[who])
         keys = {**world.keys(who), **side.keys} if whose == "foreign" else world.keys(who)
         response = ask(world.browser(who), method, address.path(keys), body, as_json=address.is_api)
-        new = [Verb(event.verb) for event in written()[events:]]
+        new = [Verb(verb) for verb in written()[events:]]
+        events += len(new)
 
         told = f"{who} {method} {address.view}: {response.status_code}, {new}"
         done = set(new) - LOOKS - set(REFUSALS)

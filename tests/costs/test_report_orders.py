@@ -21,6 +21,7 @@ REPORTS = 14 * 2
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.once
 def test_a_backfill_waits_far_less_than_once_for_each_report(
     start_azure: StartAzure, azure_time: SimulatedTime
 ) -> None:
@@ -39,6 +40,7 @@ def test_a_backfill_waits_far_less_than_once_for_each_report(
     assert before_the_first_look == MOST_IN_THE_MAKING
 
 
+@pytest.mark.once
 def test_the_reports_of_several_subscriptions_share_one_window(
     start_azure: StartAzure, azure_time: SimulatedTime
 ) -> None:

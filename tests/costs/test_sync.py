@@ -222,6 +222,7 @@ def test_the_whole_of_a_run_is_on_its_receipts(start_azure: StartAzure) -> None:
     assert {row.run_id for row in receipts_of(contoso)} == {run.id}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("has_ledger", [True, False])
 def test_the_ledger_keeps_a_backfill_below_azures_quota(
     start_azure: StartAzure, settings: LazySettings, azure_time: SimulatedTime, *, has_ledger: bool
@@ -265,6 +266,7 @@ def test_a_backfill_goes_on_where_throttling_ended_it(start_azure: StartAzure, a
     assert_costs_are_true(azure, contoso)
 
 
+@pytest.mark.once
 def test_throttling_without_a_time_is_waited_out(start_azure: StartAzure, azure_time: SimulatedTime) -> None:
     azure, contoso = one_subscription(start_azure, "payg-query")
     azure.faults.add(Fault("throttle", path=QUERY, times=2))

@@ -139,6 +139,7 @@ def test_pages_before_the_fault_are_kept(start_azure: StartAzure, db: None) -> N
     _assert_healed(azure, contoso)
 
 
+@pytest.mark.once
 def test_a_repeated_skip_token_ends_the_reading(start_azure: StartAzure, db: None) -> None:
     azure = start_azure(tenants=1, subscriptions_per_tenant=1, resources_per_tenant=2500)
     contoso = connect(azure, "contoso")
@@ -171,6 +172,7 @@ def test_faults_of_the_arm_list(start_azure: StartAzure, db: None, kind: str) ->
     _assert_healed(azure, contoso)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("path", [GRAPH, "/subscriptions$"])
 def test_empty_pages_without_end_are_ended(azure: Simulator, contoso: Tenant, path: str) -> None:
     sync(contoso)
@@ -184,6 +186,7 @@ def test_empty_pages_without_end_are_ended(azure: Simulator, contoso: Tenant, pa
     _assert_healed(azure, contoso)
 
 
+@pytest.mark.once
 def test_a_throttled_page_in_the_middle_is_waited_for(
     start_azure: StartAzure, db: None, azure_time: SimulatedTime
 ) -> None:
@@ -198,6 +201,7 @@ def test_a_throttled_page_in_the_middle_is_waited_for(
     assert_equal_to_truth(azure, contoso)
 
 
+@pytest.mark.once
 def test_too_long_a_wait_is_passed_on_to_the_scheduler(azure: Simulator, contoso: Tenant) -> None:
     azure.faults.add(Fault("throttle", path=GRAPH, retry_after=372))
 
@@ -334,6 +338,7 @@ def test_a_missing_secret_fails_and_names_the_variable(contoso: Tenant, monkeypa
     assert "CONTOSO_CLIENT_SECRET" in summary.reason
 
 
+@pytest.mark.once
 def test_the_quota_of_resource_graph_is_kept(start_azure: StartAzure, db: None, azure_time: SimulatedTime) -> None:
     azure = start_azure(tenants=1, subscriptions_per_tenant=1, resources_per_tenant=60)
     contoso = connect(azure, "contoso")

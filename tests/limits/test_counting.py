@@ -15,6 +15,8 @@ from tests.conftest import signed_in
 from tests.limits.conftest import START, SetLimits
 from tests.processes import start_python
 
+pytestmark = pytest.mark.once  # requests are counted in Redis, or in the process
+
 A_DAY = 24 * 60 * 60
 ME = "/api/v1/me/"
 VISITS = 8

@@ -170,6 +170,7 @@ def test_the_two_metrics_have_reports_of_their_own(bob: User, shop: Subscription
     assert "120.00" not in text
 
 
+@pytest.mark.once
 def test_it_is_a_tagged_document(bob: User, shop: Subscription, last_month: date) -> None:
     store(shop, last_month, lines_of(last_month), read_at=is_final(last_month))
 

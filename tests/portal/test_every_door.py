@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from governance.azure.simulator.server import Simulator
 from governance.doors import Door, every_door
@@ -55,15 +56,16 @@ OWN_ONLY = {"portal:view", "portal:file", "export-detail", "export-content", "re
 
 
 @pytest.fixture
-def people(alice: User, olga: User, bob: User, auditor: User, pat: User, charlie: User) -> dict[str, User | None]:
-    """Everybody, and nora, who has signed in and has no role."""
+def browsers(alice: User, olga: User, bob: User, auditor: User, pat: User, charlie: User) -> dict[str, Client]:
+    """Everybody's browser, signed in once for all doors; nora has signed in and has no role."""
     members = {"alice": alice, "olga": olga, "bob": bob, "auditor": auditor, "pat": pat, "charlie": charlie}
-    return {**members, "nora": person("nora@contoso.example"), "nobody": None}
+    people = {**members, "nora": person("nora@contoso.example"), "nobody": None}
+    return {who: client_of(user) for who, user in people.items()}
 
 
 @pytest.fixture
 def keys(
-    azure: Simulator, contoso: Tenant, fabrikam: Tenant, people: dict[str, User | None], alice: User, charlie: User
+    azure: Simulator, contoso: Tenant, fabrikam: Tenant, browsers: dict[str, Client], alice: User, charlie: User
 ) -> dict[str, str]:
     """Contoso's objects."""
     for tenant in (contoso, fabrikam):
@@ -86,24 +88,24 @@ def doors_with(permissions: set[Permission]) -> list[tuple[Door, Address]]:
     return [(door, where[door.name]) for door in (*found, *posts)]
 
 
-def knock(who: User | None, door: Door, address: Address, keys: dict[str, str]) -> int:
+def knock(browser: Client, door: Door, address: Address, keys: dict[str, str]) -> int:
     """What the door answers to a request whose body says little but which tenant."""
     asked = {"tenant": keys["tenant"], "kind": "resources", "email": "new@guests.example", "role": "reader", "key": "x"}
     body: dict[str, Any] | None = None if door.method == "GET" else asked
-    answer = ask(client_of(who), door.method, address.path(keys), body, as_json=address.is_api)
+    answer = ask(browser, door.method, address.path(keys), body, as_json=address.is_api)
     return int(answer.status_code)
 
 
 def test_whoever_does_not_hold_a_permission_is_refused_by_each_of_its_doors(
-    people: dict[str, User | None], keys: dict[str, str]
+    browsers: dict[str, Client], keys: dict[str, str]
 ) -> None:
     asked = doors_with(set(HOLDERS) - {Permission.SEE, Permission.EXPORT})
     assert len(asked) > 35
     for door, address in asked:
         assert door.requirement is not None
         is_list = not isinstance(door.requirement, Permission)  # narrowed: empty for who holds it nowhere
-        for who in sorted(people.keys() - HOLDERS[permission_of(door.requirement)]):
-            status = knock(people[who], door, address, keys)
+        for who in sorted(browsers.keys() - HOLDERS[permission_of(door.requirement)]):
+            status = knock(browsers[who], door, address, keys)
             told = f"{who} {door.method} {address.view}: {status}"
             if who == "nobody":
                 assert status in {302, 401}, told
@@ -116,21 +118,21 @@ def test_whoever_does_not_hold_a_permission_is_refused_by_each_of_its_doors(
 
 @pytest.mark.parametrize("who", ["olga", "auditor", "pat"])
 def test_whoever_holds_a_permission_is_let_in_by_each_of_its_doors(
-    people: dict[str, User | None], keys: dict[str, str], who: str
+    browsers: dict[str, Client], keys: dict[str, str], who: str
 ) -> None:
     mine = {permission for permission, holders in HOLDERS.items() if who in holders}
 
     for door, address in doors_with(mine):
-        status = knock(people[who], door, address, keys)
+        status = knock(browsers[who], door, address, keys)
         assert status not in REFUSED | {302}, f"{who} {door.method} {address.view}: {status}"
 
 
-def test_an_admin_is_let_in_by_each_door_that_is_hers(people: dict[str, User | None], keys: dict[str, str]) -> None:
+def test_an_admin_is_let_in_by_each_door_that_is_hers(browsers: dict[str, Client], keys: dict[str, str]) -> None:
     mine = {permission for permission, holders in HOLDERS.items() if "alice" in holders}
 
     for door, address in doors_with(set(HOLDERS)):
         assert door.requirement is not None
-        status = knock(people["alice"], door, address, keys)
+        status = knock(browsers["alice"], door, address, keys)
         told = f"alice {door.method} {address.view}: {status}"
         if permission_of(door.requirement) in mine:
             assert status not in REFUSED | {302}, told
@@ -140,25 +142,23 @@ def test_an_admin_is_let_in_by_each_door_that_is_hers(people: dict[str, User | N
 
 @pytest.mark.parametrize("permission", [Permission.SEE, Permission.EXPORT])
 def test_who_sees_the_tenant_looks_and_a_stranger_finds_nothing(
-    people: dict[str, User | None], keys: dict[str, str], permission: Permission
+    browsers: dict[str, Client], keys: dict[str, str], permission: Permission
 ) -> None:
     for door, address in doors_with({permission}):
         if door.method != "GET" or address.view in OWN_ONLY:
             continue
         for who in ("nobody", "nora", "charlie", *sorted(EVERYBODY)):
-            status = knock(people[who], door, address, keys)
+            status = knock(browsers[who], door, address, keys)
             stranger = who in {"nora", "charlie"} and address.needs_key
             expected = {302, 401} if who == "nobody" else {404} if stranger else {200}
             assert status in expected, f"{who} {door.method} {address.view}: {status}"
 
 
-def test_a_refusal_is_the_same_whether_the_object_is_there(
-    people: dict[str, User | None], keys: dict[str, str]
-) -> None:
+def test_a_refusal_is_the_same_whether_the_object_is_there(browsers: dict[str, Client], keys: dict[str, str]) -> None:
     for door, address in doors_with(set(HOLDERS) - {Permission.SEE, Permission.EXPORT}):
         if not address.needs_key:
             continue
         for who in ("nora", "charlie"):
-            there = knock(people[who], door, address, keys)
-            nowhere = knock(people[who], door, address, missing())
+            there = knock(browsers[who], door, address, keys)
+            nowhere = knock(browsers[who], door, address, missing())
             assert there == nowhere, f"{who} {door.method} {address.view}: {there}, {nowhere}"

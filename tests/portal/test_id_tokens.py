@@ -13,6 +13,8 @@ from governance.azure.simulator.server import Simulator
 from tenants.models import User
 from tests.portal.providers import Browser, let_in, refusal_of, use_b2c
 
+pytestmark = pytest.mark.once  # which tokens are right does not depend on the engine; who they sign in is asked on both
+
 Claims = dict[str, Any]
 Forge = Callable[[Directory, Claims], str]
 

@@ -47,6 +47,7 @@ def test_the_page_asked_for_before_is_shown_after_it(b2c: Browser, alice: User) 
     assert b2c.sign_in(alice.email, next="/resources/?region=westeurope")["Location"] == "/resources/?region=westeurope"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("evil", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "/\\evil.example"])
 def test_nobody_is_sent_elsewhere_after_it(b2c: Browser, alice: User, evil: str) -> None:
     assert b2c.sign_in(alice.email, next=evil)["Location"] == "/"
@@ -161,6 +162,7 @@ def test_a_tenant_cannot_speak_for_another_one(azure: Simulator, settings: LazyS
 # --- answers that sign nobody in --------------------------------------------------------------------------------------
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("state", ["another", "", None])
 def test_an_answer_without_this_browsers_state_is_refused(b2c: Browser, alice: User, state: str | None) -> None:
     address = b2c.choose(b2c.start(), alice.email)
@@ -220,6 +222,7 @@ def test_the_providers_own_words_are_not_shown(b2c: Browser) -> None:
     assert "0900" not in refusal_of(b2c, answer)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("query", ["", "?code=x", "?state=x", "?code=x&state=x", "?error=", "?state=" + "x" * 5000])
 def test_nonsense_at_the_return_address_is_no_error_of_ours(b2c: Browser, query: str) -> None:
     refusal_of(b2c, b2c.portal.get(f"/sign-in/b2c/done/{query}"))
@@ -232,6 +235,7 @@ def test_a_provider_that_does_not_answer_is_said(b2c: Browser, alice: User) -> N
     assert "does not answer" in refusal_of(b2c, b2c.come_back(address))
 
 
+@pytest.mark.once
 def test_a_provider_that_was_never_there_is_said(db: None, settings: LazySettings, azure: Simulator) -> None:
     use_b2c(azure, settings)
     azure.stop()
@@ -240,6 +244,7 @@ def test_a_provider_that_was_never_there_is_said(db: None, settings: LazySetting
     assert "does not answer" in refusal_of(browser, browser.portal.post("/sign-in/b2c/"))
 
 
+@pytest.mark.once
 def test_a_provider_with_a_foreign_certificate_is_not_spoken_to(
     b2c: Browser, alice: User, settings: LazySettings
 ) -> None:

@@ -116,6 +116,7 @@ def test_it_names_every_orphan_with_since_when(read: None, contoso: Tenant, bob:
     assert all(name in said and f"{since:%Y-%m-%d%H:%M}" in said for name, since in rows)
 
 
+@pytest.mark.once
 def test_it_is_a_tagged_document_with_title_language_contents_and_page_numbers(read: None, bob: User) -> None:
     document = made(bob, tenant="contoso")
     root: Any = document.trailer["/Root"]
@@ -141,6 +142,7 @@ def test_it_is_a_tagged_document_with_title_language_contents_and_page_numbers(r
     assert f"1 of {pages}" not in words_of_page(document, 0)
 
 
+@pytest.mark.once
 def test_the_contents_name_the_page_each_section_is_on(read: None, bob: User) -> None:
     document = made(bob, tenant="contoso")
     titles = [
@@ -253,6 +255,7 @@ def test_a_foreign_tenant_is_refused_as_one_that_is_not_there(read: None, bob: U
     assert file_queue.every_file().count() == 0
 
 
+@pytest.mark.once
 def test_names_from_azure_are_text_and_fetch_nothing(read: None, contoso: Tenant, bob: User) -> None:
     evil = '<img src="http://127.0.0.1:9/x"><link rel=stylesheet href=file:///etc/passwd>'
     with entered(Scope.of(contoso.id)):
