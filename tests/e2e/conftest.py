@@ -1,4 +1,4 @@
-"""One browser and one portal for all tests here. Each test finds the portal as it was made."""
+"""One browser and one portal for all tests of a process here. Each test finds the portal as it was made."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
