@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
+# The tests start many processes of Python: what one of them compiled, the others need not.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-sqlite test-postgres check lint types contracts migrations tsql openapi roles e2e screenshots bench azurite lock clean
