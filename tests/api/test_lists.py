@@ -158,7 +158,7 @@ def test_tenants_by_name_and_by_date(synced: Simulator, as_auditor: Program, con
 def test_a_tenant_tells_ones_own_role_and_no_credential(as_alice: Program, contoso: Tenant) -> None:
     told = as_alice.page(f"tenants/{contoso.id}/")
 
-    assert set(told) == {"id", "name", "azure_tenant_id", "status", "connected_at", "role"}
+    assert set(told) == {"id", "name", "azure_tenant_id", "cost_export_scope", "status", "connected_at", "role"}
     assert (told["name"], told["role"]) == ("contoso", "admin")
 
 
