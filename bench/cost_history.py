@@ -27,14 +27,18 @@ RESOURCES = 30  # a subscription; each costs something every day, by one meter o
 LINES_AT_ONCE = 5000
 
 
-def fill(tenants: int, rows_a_day: int) -> dict[str, Any]:
-    """So many rows of cost a day and subscription, of the same days, resources, services and tags however many."""
+def fill(tenants: int, rows_a_day: int, others: int = 0) -> dict[str, Any]:
+    """So many rows of cost a day and subscription, of the same days, resources, services and tags however many.
+
+    Of `tenants` Bob is a reader, of `others` he is not.
+    """
     user = User.objects.create_user(EMAIL, name="Bob")
-    for number in range(tenants):
+    for number in range(tenants + others):
         tenant, _ = connect_tenant(
             f"tenant{number}", azure_tenant_id=uuid4(), client_id=uuid4(), secret_ref="env:NO_SECRET"
         )
-        grant_role(user, tenant, Role.READER)
+        if number < tenants:
+            grant_role(user, tenant, Role.READER)
         with entered(Scope.of(tenant.id)):
             for name in range(SUBSCRIPTIONS):
                 _fill(tenant, f"sub{name}", rows_a_day)
