@@ -65,7 +65,7 @@ test-postgres: .venv/dev.installed azurite ## what touches the database again, o
 
 e2e: .venv/dev.installed ## the portal in a real browser: journeys, accessibility (needs Chromium)
 	@$(BIN)/python -m tests.e2e.chromium
-	$(BIN)/python -m pytest tests/e2e -n $(WORKERS) --dist worksteal --quiet
+	$(BIN)/python -m pytest tests/e2e -n $(WORKERS) --dist worksteal --quiet -o faulthandler_timeout=600
 
 SCREENSHOTS ?= .screenshots
 screenshots: .venv/dev.installed ## pictures of every page into SCREENSHOTS (.screenshots)
