@@ -29,8 +29,8 @@ from costs.rows import SliceKey
 from costs.store import KeptError, replace_slice
 from governance.money import NOTHING, as_text
 from governance.schedules import COST_ROWS_KEPT_MONTHS
-from tenants.actions import foreign_subscriptions, record_imported_subscriptions
 from tenants.models import Subscription, Tenant
+from tenants.subscriptions import foreign_subscriptions, record_imported_subscriptions
 
 NOT_TAKEN = "Its subscription cannot be taken for this tenant. Check whose file it is."
 WOULD_BE_STORED = "would be stored"
@@ -225,8 +225,9 @@ def _words(key: SliceKey) -> str:
     return f"{key.month:%Y-%m} of this subscription ({key.metric})"
 
 
-def _sum_up(report: Imported, files: CostFiles, work: _Import) -> Iterator[str]:
-    """Refuse the rows of which no metric was taken; gives words on those of which one was."""
+def _sum_up(report: Imported, files: CostFiles, work: _Import) -> list[str]:
+    """Count what was taken, and refuse the rows of which no metric was. Returns words on those of which one was."""
+    notes: list[str] = []
     by_month: dict[tuple[str, date], list[SliceKey]] = defaultdict(list)
     for content in work.contents:
         by_month[content.key.subscription_id, content.key.month].append(content.key)
@@ -235,13 +236,14 @@ def _sum_up(report: Imported, files: CostFiles, work: _Import) -> Iterator[str]:
         if len(reasons) == len(keys):
             files.refuse(subscription, " ".join(reasons), month=month)
         else:
-            yield from (f"{work.named[subscription]}: {reason}" for reason in reasons)
+            notes += [f"{work.named[subscription]}: {reason}" for reason in reasons]
     report.refused = files.refused_count
     report.taken = report.rows - report.refused
     report.columns_unknown = list(files.columns_unknown)
     good = [content for content in work.contents if content.key not in work.not_taken]
     report.totals = _by_currency((content.key.metric, content.totals) for content in good)
     report.residual = _by_currency((content.key.metric, content.residual) for content in good)
+    return notes
 
 
 def _by_currency(amounts: Iterable[tuple[str, Mapping[str, Decimal]]]) -> dict[str, dict[str, str]]:

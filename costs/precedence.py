@@ -1,4 +1,4 @@
-"""Whether what is held of a slice stays when files are imported that tell it otherwise. Pure."""
+"""Whether what is held of a slice stays when files are imported that tell it otherwise."""
 
 from datetime import date
 

@@ -35,9 +35,9 @@ from governance.azure.cost_calls import CostCalls
 from governance.azure.errors import AzureError, ThrottledError
 from governance.azure.transport import AzureConnection
 from governance.azure_budgets import CostBudget
-from tenants.actions import record_subscriptions
 from tenants.connections import azure_access
 from tenants.models import Subscription, Tenant
+from tenants.subscriptions import record_subscriptions
 
 log = structlog.get_logger(__name__)
 

@@ -24,8 +24,9 @@ from inventory.models import HygieneState, Orphan, Resource, ResourceChange, Res
 from inventory.querysets import fold
 from inventory.store import CHANGE_COLUMNS
 from inventory.violation_store import ViolationStore
-from tenants.actions import bump_data_version, off_board
+from tenants.actions import bump_data_version
 from tenants.models import Subscription, Tenant, User
+from tenants.subscriptions import off_board
 
 log = structlog.get_logger(__name__)
 

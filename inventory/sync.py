@@ -26,9 +26,10 @@ from inventory.judging import Judging
 from inventory.querysets import fold
 from inventory.shape import Shaped, key_of, shape
 from inventory.store import DELETED, KnownResources, ResourceStore
-from tenants.actions import bump_data_version, record_subscriptions
+from tenants.actions import bump_data_version
 from tenants.connections import azure_access
 from tenants.models import Subscription, Tenant
+from tenants.subscriptions import record_subscriptions
 
 log = structlog.get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""What people and syncs do to tenants and subscriptions."""
+"""What people and syncs do to tenants: their connection, people, groups and preflights."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +15,6 @@ from audit.models import EventOutcome
 from audit.trail import Target, record
 from audit.verbs import Verb
 from governance.access import Role
-from governance.azure.arm import SubscriptionRecord
 from governance.azure.cost_scopes import canonical_scope
 from governance.azure.credentials import check_reference
 from governance.keys import new_id
@@ -25,19 +24,12 @@ from tenants.models import (
     Invitation,
     Membership,
     PreflightResult,
-    SavedView,
-    Subscription,
     Tenant,
     TenantGroup,
     TenantGroupMember,
     User,
 )
 from tenants.sessions import end_sessions_of_stranger
-
-MOST_VIEWS = 200  # saved by one person
-LONGEST_VIEW_NAME = 80
-LONGEST_VIEW_QUERY = 2000
-MOST_KEYS = 1000  # in one list of a query
 
 
 @transaction.atomic
@@ -309,114 +301,3 @@ def note_preflight(tenant: Tenant, passed: Mapping[str, bool | None]) -> None:
 def bump_data_version(tenant_id: UUID) -> None:
     """Say that the tenant's data changed: every cached answer about it is void from the commit on."""
     Tenant.objects.filter(id=tenant_id).update(data_version=F("data_version") + 1)
-
-
-def off_board(subscription: Subscription, *, now: datetime) -> None:
-    """Expect this subscription no more. Raises ValueError when Azure still shows it."""
-    if subscription.is_imported:
-        raise ValueError(f"{subscription.name} is known from a cost file only; Azure is not expected to show it.")
-    lost = Subscription.objects.for_tenant(subscription.tenant_id).exclude(access_lost_at=None)
-    if not lost.filter(id=subscription.id).update(off_boarded_at=now):  # a sync may have found it again just now
-        raise ValueError(f"{subscription.name} is still visible in Azure; only a lost subscription can be off-boarded.")
-
-
-@transaction.atomic
-def record_subscriptions(tenant: Tenant, seen: Sequence[SubscriptionRecord], *, now: datetime) -> list[Subscription]:
-    """Store what the subscriptions list showed; one that is missing has lost access since now, and is kept.
-
-    Returns every subscription a complete reading has to contain, whether visible or not. `seen` holds only those that
-    belong to the tenant itself.
-    """
-    known = {row.subscription_id: row for row in Subscription.objects.for_tenant(tenant.id)}
-    for shown in seen:
-        row = known.get(shown.subscription_id) or Subscription(
-            tenant=tenant, subscription_id=shown.subscription_id, first_seen_at=now
-        )
-        facts = (shown.name[:256], shown.state[:32], shown.quota_id[:128], None)
-        is_news = row.is_imported or row.subscription_id not in known
-        if is_news or facts != (row.name, row.state, row.quota_id, row.access_lost_at):
-            row.name, row.state, row.quota_id, row.access_lost_at = facts
-            row.off_boarded_at = None  # it is here: whoever said it was gone for good was mistaken
-            row.is_imported = False
-            row.save()
-    visible = {shown.subscription_id for shown in seen}
-    own = {key: row for key, row in known.items() if not row.is_imported}  # Azure never showed the others
-    lost = [row.id for key, row in own.items() if key not in visible and row.access_lost_at is None]
-    for key in lost:
-        Subscription.objects.filter(id=key).update(access_lost_at=now)
-    return list(Subscription.objects.for_tenant(tenant.id).expected().order_by("subscription_id"))
-
-
-@transaction.atomic
-def record_imported_subscriptions(
-    tenant: Tenant, named: Mapping[str, str], *, now: datetime
-) -> dict[str, Subscription]:
-    """The tenant's subscriptions of these ids (lower case) and names; what it does not know yet is imported.
-
-    The caller has checked that they are not another tenant's (`foreign_subscriptions`).
-    """
-    known: dict[str, Subscription] = {}
-    for key, name in named.items():
-        known[key], _ = Subscription.objects.get_or_create(
-            tenant=tenant,
-            subscription_id=key,
-            defaults={"name": name[:256], "first_seen_at": now, "is_imported": True},
-        )
-    return known
-
-
-def foreign_subscriptions(tenant: Tenant, keys: Collection[str]) -> set[str]:
-    """Which of these subscriptions are another tenant's. Whose is to be told to nobody."""
-    with entered(Scope.every_tenant(reason="A cost file may hold the subscriptions of another tenant.")):
-        rows = Subscription.objects.exclude(tenant=tenant).values_list("subscription_id", flat=True)
-        asked = sorted(keys)
-        parts = (asked[start : start + MOST_KEYS] for start in range(0, len(asked), MOST_KEYS))
-        return {key for part in parts for key in rows.filter(subscription_id__in=part)}
-
-
-@transaction.atomic
-def save_view(user_id: UUID, *, listing: str, name: str, query: str) -> tuple[SavedView, bool]:
-    """Keep a question under a name; one of that name on that list is replaced. Returns it and whether it is new.
-
-    The caller has checked that the list exists and understands the query. Raises ValidationError, by field.
-    """
-    name = checked_view_name(name)
-    if len(query) > LONGEST_VIEW_QUERY:
-        raise ValidationError(
-            {"query": f"It asks for too much: at most {LONGEST_VIEW_QUERY:,} characters can be kept."}
-        )
-    User.objects.select_for_update().get(id=user_id)  # one save at a time, so that the limit holds
-    view = SavedView.objects.of(user_id).filter(listing=listing, name=name).first()
-    if view is None and SavedView.objects.of(user_id).count() >= MOST_VIEWS:
-        raise ValidationError({"name": f"You have {MOST_VIEWS} saved views already; delete one first."})
-    saved = view or SavedView(user_id=user_id, listing=listing, name=name)
-    saved.query = query
-    saved.save()
-    return saved, view is None
-
-
-@transaction.atomic
-def rename_view(view: SavedView, name: str) -> None:
-    """Give a view another name. Raises ValidationError when it is none, or another view of that list has it."""
-    name = checked_view_name(name)
-    User.objects.select_for_update().get(id=view.user_id)
-    namesakes = SavedView.objects.of(view.user_id).filter(listing=view.listing, name=name).exclude(id=view.pk)
-    if namesakes.exists():
-        raise ValidationError({"name": "Another view of this list has that name."})
-    view.name = name
-    view.save()
-
-
-def delete_view(view: SavedView) -> None:
-    """Forget a view."""
-    view.delete()
-
-
-def checked_view_name(name: str) -> str:
-    """The name in one line, without spaces around it. Raises ValidationError."""
-    name = " ".join(name.replace("\x00", " ").split())
-    if not name:
-        raise ValidationError({"name": "Give it a name."})
-    if len(name) > LONGEST_VIEW_NAME:
-        raise ValidationError({"name": f"A name has at most {LONGEST_VIEW_NAME} characters."})
-    return name

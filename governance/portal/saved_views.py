@@ -18,8 +18,8 @@ from governance.gate import requires
 from governance.portal.listings import VIEWED
 from governance.ui.list_page import asked_of, kept_query
 from governance.ui.listing import Listing
-from tenants.actions import LONGEST_VIEW_NAME, delete_view, rename_view, save_view
 from tenants.models import SavedView
+from tenants.saved_views import LONGEST_VIEW_NAME, delete_view, rename_view, save_view
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -26,8 +26,8 @@ from costs.standing import standing_of
 from governance.azure.arm import SubscriptionRecord
 from governance.money import as_text, rounded
 from governance.tenancy import Scope, entered
-from tenants.actions import off_board, record_subscriptions
 from tenants.models import Subscription, Tenant, User
+from tenants.subscriptions import off_board, record_subscriptions
 from tests.conftest import signed_in, sync
 from tests.costs.cost_files import FOCUS_HEADER, SUBSCRIPTION, Sums, ea, focus, write
 from tests.processes import ROOT

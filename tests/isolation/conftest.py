@@ -13,9 +13,10 @@ from audit.runs import sync_run
 from governance.access import Role
 from governance.keys import new_id
 from governance.tenancy import Scope, entered
-from tenants.actions import connect_tenant, grant_role, group_tenants, save_view
+from tenants.actions import connect_tenant, grant_role, group_tenants
 from tenants.authorization import access_for
 from tenants.models import Subscription, Tenant, User
+from tenants.saved_views import save_view
 
 
 @dataclass(frozen=True, slots=True)

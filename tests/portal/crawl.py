@@ -27,10 +27,10 @@ from governance.tenancy import Scope, entered
 from inventory.actions import TagRuleWish, add_tag_rule
 from inventory.models import Orphan, Resource, ResourceChange, ResourceGroup, TagRule, TagViolation
 from inventory.violation_store import judge_tenant
-from tenants.actions import save_view
 from tenants.authorization import access_for
 from tenants.invitations import invite
 from tenants.models import Invitation, Membership, Subscription, Tenant, TenantGroup, User
+from tenants.saved_views import save_view
 from tenants.tokens import NewToken, make_token
 from tests.costs.crawled import spend, words_of
 

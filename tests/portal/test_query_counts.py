@@ -19,9 +19,10 @@ from governance.tenancy import Scope, entered
 from inventory.actions import MOST_RULES
 from inventory.models import HygieneState, Orphan, Resource, ResourceChange, TagRule, TagViolation
 from inventory.shape import key_of
-from tenants.actions import group_tenants, save_view
+from tenants.actions import group_tenants
 from tenants.authorization import access_for
 from tenants.models import Invitation, Membership, SavedView, Subscription, Tenant, User
+from tenants.saved_views import save_view
 from tests.conftest import signed_in
 from tests.portal.crawl import token_for
 

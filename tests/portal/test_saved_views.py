@@ -11,10 +11,10 @@ from django.test import Client
 
 from governance.access import Role
 from governance.tenancy import Scope, entered
-from tenants import actions
-from tenants.actions import save_view
+from tenants import actions, saved_views
 from tenants.authorization import access_for
 from tenants.models import Membership, SavedView, Tenant, User
+from tenants.saved_views import save_view
 from tests.conftest import person, signed_in
 from tests.portal.test_resources_page import text
 
@@ -153,7 +153,7 @@ def test_a_list_there_is_not_is_404(contoso: Tenant, bob: User, listing: str) ->
 
 
 def test_the_number_of_views_is_bounded(contoso: Tenant, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actions, "MOST_VIEWS", 2)
+    monkeypatch.setattr(saved_views, "MOST_VIEWS", 2)
     for name in ("one", "two"):
         assert save(bob, name=name).status_code == 303
 
